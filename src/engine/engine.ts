@@ -1,0 +1,73 @@
+import type { Plan } from '../core/plan.js'
+import type { Op, Status, Step } from '../core/step.js'
+import type { Limit } from '../policy.js'
+
+/** One check as an engine takes it: integers, and a subject already made canonical by `identify` of `src/keys.ts`. */
+export interface Check {
+  readonly limit: Limit
+  /** The limit's own plan, or the plan of a per-call override on the same key. */
+  readonly plan: Plan
+  /** What `identify(policy, subject)` of `src/keys.ts` answered. */
+  readonly subject: string
+  readonly op: Op
+  /** Units; for `block` us. An integer >= 1. */
+  readonly n: number
+  /** For `refund` and `rollback`: `nowUs` of the outcome being undone, 0 when unknown. Otherwise 0. */
+  readonly at: number
+  /** For `concurrency`: who holds the units. */
+  readonly leaseId?: string
+}
+
+/** What an engine says of one check. Units and microseconds, integers. */
+export interface CheckOutcome {
+  readonly status: Status
+  readonly granted: number
+  readonly remaining: number
+  readonly waitUs: number
+  readonly resetUs: number
+}
+
+/** What an engine says of one request: all its checks at one instant of the store's clock, in the order they were given. */
+export interface Outcome {
+  readonly nowUs: number
+  readonly checks: readonly CheckOutcome[]
+}
+
+/** Who decided, as `Decision.source` tells. */
+export type Source = 'redis' | 'native' | 'memory' | 'file' | 'lease' | 'deny-cache' | 'fallback' | 'shadow' | (string & {})
+
+/**
+ * Decides requests. This is the seam for custom engines: it speaks of checks and outcomes, never of a backend; keys,
+ * scripts, connections and retries are the engine's own affair.
+ *
+ * A request is all or nothing: when one check is refused (`denied`, `blocked`) or fails (negative status), no check of
+ * the request has changed anything. `reset`, `block` and `unblock` come alone. An engine rejects only when it could not
+ * decide (store unreachable, closed); a denial is an outcome.
+ */
+export interface Engine {
+  readonly source: Source
+  /** Decides one request of 1 to 16 checks. */
+  decide(request: readonly Check[], options?: DecideOptions): Promise<Outcome>
+  /** Resolves when the engine can decide; rejects with the reason when it cannot. */
+  ready(): Promise<void>
+  /** Lets requests under way finish, then gives back connections, files and memory. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface DecideOptions {
+  /** Rejects with the signal's reason as soon as it aborts. A check on its way to a server may still be charged. */
+  readonly signal?: AbortSignal
+}
+
+/** An engine in this process, which answers without a promise. */
+export interface SyncEngine extends Engine {
+  decideSync(request: readonly Check[]): Outcome
+  /**
+   * Decides a request of one check without allocating. The answer is the engine's own `Step`: read it before the next
+   * call. `lastNowUs` is the instant it was decided at.
+   */
+  decideOne(limit: Limit, plan: Plan, subject: string, op: Op, n: number, at: number, leaseId?: string): Readonly<Step>
+  readonly lastNowUs: number
+}
+
+export const isSyncEngine = (engine: Engine): engine is SyncEngine => 'decideOne' in engine
