@@ -1,0 +1,132 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+export interface StartRedisOptions {
+  /** More arguments for the server, after ours, so that they win: `['--maxmemory', '10mb']`. */
+  args?: readonly string[]
+  /** TCP port on 127.0.0.1. Default: a free one. */
+  port?: number
+  /** The server's program. Default: `SLUICE_TEST_REDIS_SERVER`, else `redis-server`. */
+  binary?: string
+}
+
+export interface RedisServer {
+  /** `redis://127.0.0.1:<port>` */
+  readonly url: string
+  readonly port: number
+  /** A Unix socket of the same server. */
+  readonly socketPath: string
+  readonly pid: number
+  /** Runs `redis-cli` against this server and answers what it printed, without the last line end. */
+  cli(...args: string[]): Promise<string>
+  /** Kills this very process, waits until it is gone and removes its folder. May be called twice. */
+  stop(): Promise<void>
+}
+
+/** A port that nothing listens on now. Another process may take it first: callers try again. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => {
+        if (address !== null && typeof address === 'object') resolve(address.port)
+        else reject(new Error('the operating system named no free port'))
+      })
+    })
+  })
+}
+
+/**
+ * Starts a real server without persistence on the loopback interface and resolves once it accepts connections.
+ * A port that was taken meanwhile is replaced by another, unless the caller named it.
+ */
+export async function startRedis(options: StartRedisOptions = {}): Promise<RedisServer> {
+  const attempts = options.port === undefined ? 5 : 1
+  for (let attempt = 1; ; attempt++) {
+    const port = options.port ?? (await freePort())
+    try {
+      return await startOn(port, options)
+    } catch (error) {
+      const taken = error instanceof Error && error.message.includes('Address already in use')
+      if (!taken || attempt >= attempts) throw error
+    }
+  }
+}
+
+async function startOn(port: number, options: StartRedisOptions): Promise<RedisServer> {
+  const binary = options.binary ?? process.env['SLUICE_TEST_REDIS_SERVER'] ?? 'redis-server'
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'))
+  const socketPath = join(folder, 'redis.sock')
+  const args = [
+    ...['--port', String(port), '--bind', '127.0.0.1', '--unixsocket', socketPath, '--dir', folder],
+    ...['--save', '', '--appendonly', 'no', '--daemonize', 'no', '--loglevel', 'notice'],
+    ...(options.args ?? []),
+  ]
+  const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+
+  // A test run that dies without stopping its servers must not leave them behind.
+  const killOnExit = () => child.kill('SIGKILL')
+  process.once('exit', killOnExit)
+
+  const gone = new Promise<void>(resolve => {
+    child.once('exit', () => resolve())
+    child.once('error', () => resolve())
+  })
+  const stop = async () => {
+    process.off('exit', killOnExit)
+    child.kill('SIGKILL')
+    await gone
+    rmSync(folder, { recursive: true, force: true })
+  }
+
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let log = ''
+      const read = (chunk: Buffer) => {
+        // Once it serves, its log is only drained: an unread pipe would block the server.
+        if (log.includes('Ready to accept connections')) return
+        log += chunk.toString()
+        if (log.includes('Ready to accept connections')) resolve()
+      }
+      child.stdout.on('data', read)
+      child.stderr.on('data', read)
+      child.once('error', cause =>
+        reject(new Error(`cannot start ${binary}: ${cause.message}. Run scripts/setup.`, { cause })),
+      )
+      child.once('exit', code =>
+        reject(new Error(`${binary} ended with code ${code} before it served:\n${log}`)),
+      )
+    })
+  } catch (error) {
+    await stop()
+    throw error
+  }
+
+  const { pid } = child
+  if (pid === undefined) throw new Error(`${binary} runs without a process id`)
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    socketPath,
+    pid,
+    async cli(...cliArgs) {
+      const { stdout } = await run(cliOf(binary), ['-p', String(port), ...cliArgs])
+      return stdout.replace(/\n$/, '')
+    },
+    stop,
+  }
+}
+
+/** The command-line client that belongs to a server program: `valkey-server` has `valkey-cli` beside it. */
+function cliOf(binary: string): string {
+  const name = binary.endsWith('valkey-server') ? 'valkey-cli' : 'redis-cli'
+  return binary.includes('/') ? join(dirname(binary), name) : name
+}
