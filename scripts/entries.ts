@@ -1,0 +1,17 @@
+/**
+ * The package's ways in: the name of the built file in `dist/esm` and `dist/cjs` and the source it is built from.
+ * `package.json` names the same files under `exports` and `bin`; `test/package` proves that they agree.
+ */
+export const entries = {
+  index: 'src/index.ts',
+  testing: 'src/testing/index.ts',
+  engine: 'src/engine/index.ts',
+  cli: 'src/cli/main.ts',
+} as const
+
+/** What an importer writes, and the source behind it: for checking examples against this checkout. */
+export const publicModules: Readonly<Record<string, string>> = {
+  sluice: entries.index,
+  'sluice/testing': entries.testing,
+  'sluice/engine': entries.engine,
+}
