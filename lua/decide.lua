@@ -1,0 +1,101 @@
+-- decide: decides a batch of requests, each of 1 to 16 checks, all or nothing.
+--
+-- Guarantees: a denied request writes nothing but a due repair; a request with a failed check writes nothing;
+-- every key that is written has an expiry; a key of another type or with a foreign value is not touched and
+-- harms no other request; only the given keys are touched; TIME is read at most once.
+--
+-- KEYS[i]  the key of check i. The same key may stand in several checks.
+-- ARGV[1]  little-endian doubles: version 1, now in us (0 = TIME), plans, checks, columns, the plan table
+--          (8 doubles a plan), then the columns plan, n, op, at, size (README.md has the tables).
+-- ARGV[2…] lease ids of `concurrency`, named by column `at`.
+-- Reply    little-endian doubles: version 1, now in us, checks, then status, granted, remaining, wait in us,
+--          reset in us for each check. A malformed batch is an error that begins with SLUICE.
+--
+-- Includes are expanded in place, the algorithms too: a call and a closure per check would cost more than their
+-- arithmetic. Inside, an algorithm is the twin of src/core/<algorithm>.ts; `a % b` is a - floor(a / b) * b, so
+-- (a - a % b) / b is fdiv(a, b). NAMES IN CAPITALS are numbers (include/constants.lua).
+
+--- @include "batch"
+
+local seen = {}
+local fetched, twin, pending
+local first, last = 1, 0
+local refused, failed, looking = false, false, false
+
+local i = 0
+while i < checks do
+  i = i + 1
+  local key, plan_number, n, op, at = KEYS[i], v[plan_column + i], v[n_column + i], CONSUME, 0
+  if columns > 2 then
+    op, at = v[op_column + i], v[at_column + i] or 0
+  end
+  if i > last then
+    --- @include "request"
+  end
+
+  -- The state: false when absent, nil when it is a long log and not fetched. A block is lifted off it.
+  local s, prefix
+  local block_us = 0
+  if first == last then
+    s = states[i]
+    if seen[key] and s ~= nil then
+      s = call('GET', key)
+      if type(s) == 'table' then s = false end
+    end
+    seen[key] = i
+  else
+    --- @include "load_shared"
+  end
+  if s and #s % 8 == 1 then
+    --- @include "lift_block"
+  end
+
+  -- An algorithm reads its plan at v[p + 1] …, s, op, n, at and now, and sets these ten.
+  local status, granted, remaining, wait, reset = ALLOWED, 0, 0, 0, 0
+  local write, value, offset, header, ttl = NONE, nil, 0, nil, 0
+  local p = HEADER + 1 + (plan_number - 1) * ROW
+  local kind, action = v[p], nil
+  if not (plan_number >= 1 and plan_number <= plans and n >= 1 and n % 1 == 0) then
+    kind = nil
+  elseif block_us > 0 and op <= GRANT then
+    kind = nil
+    status, wait, reset = BLOCKED, block_us, block_us
+  elseif op >= RESET and op <= UNBLOCK then
+    if first == last then action, op = op, LOOK else kind = nil end
+  end
+
+  if kind == GCRA then
+    --- @include "gcra"
+  elseif kind == FIXED_WINDOW then
+    --- @include "fixed_window"
+  elseif kind == TOKEN_BUCKET or kind == LEAKY_BUCKET then
+    --- @include "token_bucket"
+  elseif kind == SLIDING_COUNTER then
+    --- @include "sliding_counter"
+  elseif kind == SLIDING_WINDOW then
+    --- @include "sliding_window"
+  elseif kind == QUOTA then
+    --- @include "quota"
+  elseif kind == CONCURRENCY then
+    --- @include "concurrency"
+  elseif status ~= BLOCKED then
+    status = BAD_CHECK
+  end
+
+  if action and status == ALLOWED then
+    --- @include "whole_key"
+  end
+  if first == last then
+    if write ~= NONE and status >= DENIED then
+      --- @include "commit"
+    end
+  else
+    --- @include "hold"
+  end
+  --- @include "tell"
+  if i == last and first ~= last then
+    --- @include "settle_request"
+  end
+end
+
+return pack('<' .. string.rep('d', #o), unpack(o))

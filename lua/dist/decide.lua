@@ -1,0 +1,468 @@
+local call, tonumber, type = redis.pcall, tonumber, type
+local pack, unpack_doubles, find = struct.pack, struct.unpack, string.find
+local doubles = #(ARGV[1] or '') / 8
+if doubles % 1 ~= 0 or doubles < 5 or doubles > 7000 then
+  return redis.error_reply('SLUICE the block has ' .. doubles * 8 .. ' bytes; it takes 8 a number, ' .. 5 .. ' to '
+    .. 7000 .. ' numbers')
+end
+local v = { unpack_doubles('<' .. string.rep('d', doubles), ARGV[1]) }
+local now, plans, checks, columns = v[2], v[3], v[4], v[5]
+if v[1] ~= 1 then
+  return redis.error_reply('SLUICE the block speaks version ' .. v[1] .. ' of the wire; this script speaks ' .. 1)
+end
+if checks ~= #KEYS or checks < 1 or checks > 1000 then
+  return redis.error_reply('SLUICE the block has ' .. checks .. ' checks and the call ' .. #KEYS .. ' keys; both must be the same, 1 to '
+    .. 1000)
+end
+if not (plans >= 1 and columns >= 2 and columns <= 5 and columns % 1 == 0)
+  or doubles ~= 5 + 8 * plans + columns * checks then
+  return redis.error_reply('SLUICE the block has ' .. doubles .. ' numbers; ' .. plans .. ' plans and ' .. columns .. ' columns of '
+    .. checks .. ' checks take another count')
+end
+local ttl_min_ms = 0
+if now == 0 then
+  local time = redis.call('TIME')
+  now = time[1] * 1000000 + time[2]
+else
+  ttl_min_ms = 3600000
+end
+if not (now >= 473385600000000 and now < 2633000000000000 and now % 1 == 0) then
+  return redis.error_reply('SLUICE now is ' .. now .. ' us; it must be an integer from 1985 to 2053')
+end
+local now_ticks = (now - 1577836800000000) * 8
+local plan_column = 5 + 8 * plans
+local n_column, op_column = plan_column + checks, plan_column + 2 * checks
+local at_column, size_column = plan_column + 3 * checks, plan_column + 4 * checks
+local states
+local long
+for row = 5 + 1, plan_column, 8 do
+  if v[row] == 6 and v[row + 3] > 256 and v[row + 2] > 256 * v[row + 4] then
+    long = long or {}
+    long[(row - 5 - 1) / 8 + 1] = true
+  end
+end
+if not long then
+  states = redis.call('MGET', unpack(KEYS))
+else
+  states = {}
+  local near, place = {}, {}
+  for j = 1, checks do
+    if not long[v[plan_column + j]] then
+      near[#near + 1], place[#place + 1] = KEYS[j], j
+    end
+  end
+  if #near > 0 then
+    near = redis.call('MGET', unpack(near))
+    for j = 1, #near do states[place[j]] = near[j] end
+  end
+end
+local o = { 1, now, checks }
+local seen = {}
+local fetched, twin, pending
+local first, last = 1, 0
+local refused, failed, looking = false, false, false
+local i = 0
+while i < checks do
+  i = i + 1
+  local key, plan_number, n, op, at = KEYS[i], v[plan_column + i], v[n_column + i], 1, 0
+  if columns > 2 then
+    op, at = v[op_column + i], v[at_column + i] or 0
+  end
+  if i > last then
+    first, last, refused, failed = i, i, false, false
+    if columns == 5 then
+      local size = v[size_column + i]
+      if size > 1 and size <= 16 and size % 1 == 0 and i + size - 1 <= checks then
+        last = i + size - 1
+        fetched, twin, pending = {}, {}, {}
+      elseif size ~= 1 then
+        op = -1
+      end
+    end
+  end
+  local s, prefix
+  local block_us = 0
+  if first == last then
+    s = states[i]
+    if seen[key] and s ~= nil then
+      s = call('GET', key)
+      if type(s) == 'table' then s = false end
+    end
+    seen[key] = i
+  else
+    if looking then
+      if op ~= 2 then op = 0 end
+    else
+      local earlier = seen[key]
+      seen[key] = i
+      if earlier and earlier >= first then
+        twin[i] = earlier
+      else
+        s = states[i]
+        if earlier or s == nil then
+          s = call('GET', key)
+          if type(s) == 'table' then s = false end
+        end
+        fetched[i] = s
+      end
+    end
+    if twin[i] then
+      local held = pending[twin[i]]
+      local write, value, offset, header
+      s, prefix, write, value, offset, header = held[1], held[2], held[3], held[4], held[5], held[6]
+      if write == 2 then
+        s = value
+      elseif write == 1 then
+        s = string.format('%.0f', s + value)
+      elseif write == 3 then
+        s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
+        if header then s = header .. string.sub(s, #header + 1) end
+      end
+      s = (prefix or '') .. (s or '')
+      if s == '' then s = false end
+    else
+      s = fetched[i]
+    end
+  end
+  if s and #s % 8 == 1 then
+    if string.byte(s) == 66 then
+      prefix = string.sub(s, 1, 9)
+      s = #s > 9 and string.sub(s, 9 + 1)
+      local block_end = unpack_doubles('<d', prefix, 2)
+      if block_end > now then block_us = block_end - now end
+    end
+  end
+  local status, granted, remaining, wait, reset = 1, 0, 0, 0, 0
+  local write, value, offset, header, ttl = 0, nil, 0, nil, 0
+  local p = 5 + 1 + (plan_number - 1) * 8
+  local kind, action = v[p], nil
+  if not (plan_number >= 1 and plan_number <= plans and n >= 1 and n % 1 == 0) then
+    kind = nil
+  elseif block_us > 0 and op <= 3 then
+    kind = nil
+    status, wait, reset = 2, block_us, block_us
+  elseif op >= 7 and op <= 9 then
+    if first == last then action, op = op, 0 else kind = nil end
+  end
+  if kind == 1 then
+    local interval, cap, debt_cap, horizon = v[p + 1], v[p + 2], v[p + 4], v[p + 5]
+    local stored = s and tonumber(s) or now_ticks
+    local backlog = stored - now_ticks
+    local repair = false
+    if backlog < 0 then
+      if stored < 0 - 9007199254740992 then status = -3 end
+      backlog = 0
+    elseif backlog > horizon then
+      if stored > 9007199254740992 then status = -3 end
+      backlog = horizon
+      repair = true
+    end
+    local next = backlog
+    if status == -3 then
+      repair = false
+    elseif op == 1 or op == 2 then
+      local reached = backlog + n * interval
+      if reached <= cap then
+        granted = n
+        if op == 1 then next = reached end
+      elseif n > v[p + 3] then
+        status = -1
+      else
+        status = 0
+        local over = reached - cap + 7
+        wait = (over - over % 8) / 8
+      end
+    elseif op == 3 then
+      local room = cap - backlog
+      if room < interval then
+        status = 0
+        local over = backlog + interval - cap + 7
+        wait = (over - over % 8) / 8
+      else
+        granted = (room - room % interval) / interval
+        if n < granted then granted = n end
+        next = backlog + granted * interval
+      end
+    elseif op == 4 then
+      local units = (debt_cap - debt_cap % interval) / interval
+      if n < units then units = n end
+      next = backlog + units * interval
+      if next > debt_cap then next = backlog > debt_cap and backlog or debt_cap end
+      granted = (next - backlog - (next - backlog) % interval) / interval
+    elseif op == 5 or op == 6 then
+      local units = (horizon - horizon % interval) / interval
+      if n < units then units = n end
+      local back = units * interval
+      if op == 6 then
+        if now > at then back = back - 8 * (now - at) end
+      elseif at ~= 0 and now - at > v[p + 6] then
+        back = 0
+      end
+      if back > 0 then next = backlog > back and backlog - back or 0 end
+      granted = (backlog - next - (backlog - next) % interval) / interval
+    elseif op ~= 0 then
+      status = -5
+    end
+    if next < cap then remaining = (cap - next - (cap - next) % interval) / interval end
+    reset = (next + 7 - (next + 7) % 8) / 8
+    if op ~= 2 and (repair or next ~= backlog) then
+      local arrival = now_ticks + next
+      local granule = arrival - arrival % 134217728
+      if s then
+        write, value = 1, arrival - stored
+      else
+        write, value = 2, arrival
+      end
+      if not s or granule > stored then ttl = (granule + 2 * 134217728 - now_ticks) / 8 end
+    end
+    if s and (write == 0 or first ~= last) and not find(s, '^%-?[1-9]%d*$') and s ~= '0' then
+      status = -3
+    end
+  elseif kind == 2 then
+    local limit, window_us = v[p + 1], v[p + 2]
+    local origin = now
+    if v[p + 4] == 1 then origin = now - (now - v[p + 5]) % window_us end
+    local start, stop, count = origin, origin + window_us, 0
+    local stored_start, stored_stop
+    local repair = false
+    if s then
+      if #s ~= 24 then
+        status = -3
+      else
+        stored_start, stored_stop, count = unpack_doubles('<ddd', s)
+        if not (count >= 0 and count <= 9007199254740992 and stored_start <= stored_stop and stored_start >= 0 - 9007199254740992
+          and stored_stop <= 9007199254740992 and count % 1 == 0 and stored_start % 1 == 0 and stored_stop % 1 == 0) then
+          status = -3
+        elseif stored_start - now > 10000000 then
+          repair = count > 0
+          stored_start = nil
+        else
+          if stored_start + window_us < stored_stop then stop = stored_start + window_us else stop = stored_stop end
+          if now < stop then
+            start = stored_start
+          else
+            stop, count, stored_start = origin + window_us, 0, nil
+          end
+        end
+      end
+    end
+    local next = count
+    if status == -3 then
+      repair = false
+    elseif op == 1 or op == 2 then
+      if count + n <= limit then
+        granted = n
+        if op == 1 then next = count + n end
+      elseif n > limit then
+        status = -1
+      else
+        status = 0
+        wait = stop - now
+      end
+    elseif op == 3 then
+      granted = limit - count
+      if n < granted then granted = n end
+      if granted > 0 then
+        next = count + granted
+      else
+        granted = 0
+        status = 0
+        wait = stop - now
+      end
+    elseif op == 4 then
+      local debt_limit = v[p + 3]
+      if count < debt_limit then
+        next = count + n
+        if next > debt_limit then next = debt_limit end
+      end
+      granted = next - count
+    elseif op == 5 or op == 6 then
+      if at == 0 or at >= start then
+        granted = n < count and n or count
+        next = count - granted
+      end
+    elseif op ~= 0 then
+      status = -5
+    end
+    if next < limit then remaining = limit - next end
+    if next > 0 then reset = stop - now end
+    if op ~= 2 and (repair or next ~= count) then
+      if not stored_start then
+        write, value, ttl = 2, pack('<ddd', start, stop, next), stop - now
+      else
+        write, value, offset = 3, pack('<d', next), 16
+      end
+    end
+  elseif kind == 3 or kind == 4 then
+    status = -5
+  elseif kind == 5 then
+    status = -5
+  elseif kind == 6 then
+    status = -5
+  elseif kind == 7 then
+    status = -5
+  elseif kind == 8 then
+    status = -5
+  elseif status ~= 2 then
+    status = -5
+  end
+  if action and status == 1 then
+    write = 0
+    if kind == 8 then
+      status = -5
+    elseif not s and not prefix and redis.call('EXISTS', key) == 1 then
+      status = -2
+    elseif action == 7 then
+      if s or prefix then call('DEL', key) end
+    elseif action == 8 then
+      local life_ms, block_ms = call('PTTL', key), (n + 999 - (n + 999) % 1000) / 1000
+      if life_ms < block_ms then life_ms = block_ms end
+      if life_ms < ttl_min_ms then life_ms = ttl_min_ms end
+      local answer = call('SET', key, 'B' .. pack('<d', now + n) .. (s or ''), 'PX', life_ms)
+      if answer.err then return answer end
+    elseif prefix and s then
+      local life_ms = call('PTTL', key)
+      if life_ms < 1 then life_ms = 3600000 end
+      call('SET', key, s, 'PX', life_ms)
+    elseif prefix then
+      call('DEL', key)
+    end
+  end
+  if first == last then
+    if write ~= 0 and status >= 0 then
+      local answer = true
+      local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+      if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+      if prefix then
+        local life_ms = call('PTTL', key)
+        if s == false and write ~= 2 then s = '' end
+        if write == 2 then
+          s = value
+        elseif write == 1 then
+          s = string.format('%.0f', s + value)
+        elseif write == 3 then
+          s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
+          if header then s = header .. string.sub(s, #header + 1) end
+        end
+        if type(s) == 'number' then s = string.format('%.0f', s) end
+        if block_us > 0 then s = prefix .. s end
+        if life_ms < ttl_ms then life_ms = ttl_ms end
+        if life_ms < 1 then life_ms = 3600000 end
+        answer = call('SET', key, s, 'PX', life_ms)
+      elseif write == 1 then
+        answer = call('INCRBY', key, value)
+        if type(answer) == 'table' and not find(s, '^%-?[1-9]%d*$') and s ~= '0' then
+          status, answer = -3, nil
+        end
+      elseif write == 3 then
+        answer = call('SETRANGE', key, offset, value)
+        if header then call('SETRANGE', key, 0, header) end
+      elseif write == 2 then
+        if s then
+          answer = call('SET', key, value, 'PX', ttl_ms)
+        else
+          answer = call('SET', key, value, 'NX', 'PX', ttl_ms)
+          if not answer then status = -2 end
+        end
+      else
+        for _, command in ipairs(value) do
+          answer = call(unpack(command))
+          if type(answer) == 'table' and answer.err then break end
+        end
+      end
+      if type(answer) == 'table' and answer.err then return answer end
+      if ttl > 0 and (write == 1 or write == 3) and not prefix and status >= 0 then
+        call('PEXPIRE', key, ttl_ms)
+      end
+    end
+  else
+    if status < 0 then
+      failed = true
+    elseif status ~= 1 and op ~= 2 and op ~= 0 then
+      refused = true
+    end
+    pending[i] = { s, prefix, write, value, offset, header, ttl, block_us }
+  end
+  local r = 5 * i - 2
+  if not looking then
+    if status < 0 then
+      granted, remaining, wait, reset = 0, 0, 0, 0
+    end
+    o[r + 1], o[r + 2], o[r + 3], o[r + 4], o[r + 5] = status, granted, remaining, wait, reset
+  elseif o[r + 1] >= 0 then
+    o[r + 2], o[r + 3], o[r + 5] = 0, remaining, reset
+    if o[r + 1] == 1 then o[r + 4] = 0 end
+  end
+  if i == last and first ~= last then
+    if not looking and not (refused or failed) then
+      for j = first, last do
+        local held = pending[j]
+        if held[1] == false and held[3] == 2 and not held[2] and not twin[j]
+          and redis.call('EXISTS', KEYS[j]) == 1 then
+          o[5 * j - 1], failed = -2, true
+          for place = 5 * j, 5 * j + 3 do o[place] = 0 end
+        end
+      end
+    end
+    if not looking and (refused or failed) then
+      looking = true
+      i = first - 1
+    else
+      if not failed then
+        for j = first, last do
+          local held = pending[j]
+          local key, s, prefix, status = KEYS[j], held[1], held[2], 1
+          local write, value, offset, header, ttl, block_us = held[3], held[4], held[5], held[6], held[7], held[8]
+          if write ~= 0 then
+            local answer = true
+            local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+            if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+            if prefix then
+              local life_ms = call('PTTL', key)
+              if s == false and write ~= 2 then s = '' end
+              if write == 2 then
+                s = value
+              elseif write == 1 then
+                s = string.format('%.0f', s + value)
+              elseif write == 3 then
+                s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
+                if header then s = header .. string.sub(s, #header + 1) end
+              end
+              if type(s) == 'number' then s = string.format('%.0f', s) end
+              if block_us > 0 then s = prefix .. s end
+              if life_ms < ttl_ms then life_ms = ttl_ms end
+              if life_ms < 1 then life_ms = 3600000 end
+              answer = call('SET', key, s, 'PX', life_ms)
+            elseif write == 1 then
+              answer = call('INCRBY', key, value)
+              if type(answer) == 'table' and not find(s, '^%-?[1-9]%d*$') and s ~= '0' then
+                status, answer = -3, nil
+              end
+            elseif write == 3 then
+              answer = call('SETRANGE', key, offset, value)
+              if header then call('SETRANGE', key, 0, header) end
+            elseif write == 2 then
+              if s then
+                answer = call('SET', key, value, 'PX', ttl_ms)
+              else
+                answer = call('SET', key, value, 'NX', 'PX', ttl_ms)
+                if not answer then status = -2 end
+              end
+            else
+              for _, command in ipairs(value) do
+                answer = call(unpack(command))
+                if type(answer) == 'table' and answer.err then break end
+              end
+            end
+            if type(answer) == 'table' and answer.err then return answer end
+            if ttl > 0 and (write == 1 or write == 3) and not prefix and status >= 0 then
+              call('PEXPIRE', key, ttl_ms)
+            end
+          end
+        end
+      end
+      looking = false
+    end
+  end
+end
+return pack('<' .. string.rep('d', #o), unpack(o))

@@ -1,0 +1,67 @@
+-- Names for the numbers of the contract. The build writes the number wherever a name stands: a local costs time at
+-- every call, a number in the text costs nothing.
+
+-- the wire
+WIRE = 1
+HEADER = 5
+ROW = 8
+DOUBLES_MAX = 7000
+CHECKS_MAX = 1000
+REQUEST_MAX = 16
+
+-- algorithms
+GCRA = 1
+FIXED_WINDOW = 2
+TOKEN_BUCKET = 3
+LEAKY_BUCKET = 4
+SLIDING_COUNTER = 5
+SLIDING_WINDOW = 6
+QUOTA = 7
+CONCURRENCY = 8
+
+-- operations
+LOOK = 0
+CONSUME = 1
+PEEK = 2
+GRANT = 3
+DEBIT = 4
+REFUND = 5
+ROLLBACK = 6
+RESET = 7
+BLOCK = 8
+UNBLOCK = 9
+RENEW = 10
+
+-- statuses
+DENIED = 0
+ALLOWED = 1
+BLOCKED = 2
+IMPOSSIBLE = -1
+WRONG_TYPE = -2
+FOREIGN_VALUE = -3
+STALE_PLAN = -4
+BAD_CHECK = -5
+
+-- writes: INCREASE adds `value` to the number stored; PATCH stores `value` at `offset` and, if set, `header` at 0; both
+-- keep the expiry unless `ttl` is set. SET stores `value` and makes the key live for `ttl`. LEASES runs the commands in `value`.
+NONE = 0
+INCREASE = 1
+SET = 2
+PATCH = 3
+LEASES = 4
+
+-- time, in microseconds unless the name says ticks of 1/8 us (src/core/time.ts)
+EPOCH_2020 = 1577836800000000
+NOW_MIN = 473385600000000
+NOW_END = 2633000000000000
+BACK = 10000000
+GRANULE = 16777216
+GRANULE_TICKS = 134217728
+INJECTED_TTL_MIN_MS = 3600000
+EXACT_MAX = 9007199254740992
+
+-- a block: this byte, one double, then the state
+BLOCK_BYTE = 66
+BLOCK_LENGTH = 9
+-- pairs of a log that are read with all the other keys; a log that may grow longer is read apart
+LOG_PREFETCH_MAX = 256

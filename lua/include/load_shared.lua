@@ -1,0 +1,28 @@
+-- The state of a check that shares its request with others: what an earlier check of the request on the same key would
+-- leave behind, else what the key holds. `twin` and `fetched` keep it for the second look at a refused request.
+if looking then
+  if op ~= PEEK then op = LOOK end
+else
+  local earlier = seen[key]
+  seen[key] = i
+  if earlier and earlier >= first then
+    twin[i] = earlier
+  else
+    s = states[i]
+    if earlier or s == nil then
+      s = call('GET', key)
+      if type(s) == 'table' then s = false end
+    end
+    fetched[i] = s
+  end
+end
+if twin[i] then
+  local held = pending[twin[i]]
+  local write, value, offset, header
+  s, prefix, write, value, offset, header = held[1], held[2], held[3], held[4], held[5], held[6]
+  --- @include "patch"
+  s = (prefix or '') .. (s or '')
+  if s == '' then s = false end
+else
+  s = fetched[i]
+end

@@ -1,0 +1,28 @@
+-- All checks of the request are decided. Admitted: write them all, when every key believed absent truly is. Refused or
+-- failed: look at it again without charging, and write only the repairs of a refused one.
+if not looking and not (refused or failed) then
+  for j = first, last do
+    local held = pending[j]
+    if held[1] == false and held[3] == SET and not held[2] and not twin[j]
+      and redis.call('EXISTS', KEYS[j]) == 1 then
+      o[5 * j - 1], failed = WRONG_TYPE, true
+      for place = 5 * j, 5 * j + 3 do o[place] = 0 end
+    end
+  end
+end
+if not looking and (refused or failed) then
+  looking = true
+  i = first - 1
+else
+  if not failed then
+    for j = first, last do
+      local held = pending[j]
+      local key, s, prefix, status = KEYS[j], held[1], held[2], ALLOWED
+      local write, value, offset, header, ttl, block_us = held[3], held[4], held[5], held[6], held[7], held[8]
+      if write ~= NONE then
+        --- @include "commit"
+      end
+    end
+  end
+  looking = false
+end

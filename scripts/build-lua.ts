@@ -1,0 +1,106 @@
+/**
+ * Expands `lua/*.lua` to `lua/dist/*.lua` and writes `lua/manifest.json`.
+ *
+ *   node scripts/build-lua.ts            write
+ *   node scripts/build-lua.ts --check    fail when what is committed differs
+ *   node scripts/build-lua.ts --freeze 0.9.0    also copy dist and manifest to lua/releases/0.9.0, once
+ *
+ * An include is expanded in place, at the indentation of its line. Comments and blank lines stay in the source. A name
+ * in capitals that `include/constants.lua` defines becomes its number.
+ */
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const luaDir = fileURLToPath(new URL('../lua/', import.meta.url))
+const INCLUDE = /^(\s*)--- @include "([a-z_]+)"$/
+const DEPTH_MAX = 8
+
+/** What the manifest says of a script beyond its digests. `reply` and `args` name sections of `lua/README.md`. */
+const CONTRACTS: Record<string, { keys: string; args: string; reply: string }> = {
+  decide: { keys: 'one per check', args: 'block, lease ids', reply: 'block' },
+  inspect: { keys: 'one per key', args: 'none', reply: 'array' },
+}
+const WIRE_VERSION = 1
+const STATE_VERSION = 1
+
+const constants = new Map(
+  readLines('include/constants')
+    .map(line => /^([A-Z][A-Z0-9_]+) = (-?\d+)$/.exec(line))
+    .filter(match => match !== null)
+    .map(([, name, value]) => [name as string, value as string]),
+)
+
+function readLines(name: string): string[] {
+  return readFileSync(join(luaDir, `${name}.lua`), 'utf8').split('\n')
+}
+
+function expand(name: string, indent: string, depth: number): string[] {
+  if (depth > DEPTH_MAX)
+    throw new Error(`lua/${name}.lua: includes nest deeper than ${DEPTH_MAX}; is there a cycle?`)
+  return readLines(name).flatMap(line => {
+    const include = INCLUDE.exec(line)
+    if (include) return expand(`include/${include[2]}`, indent + include[1], depth + 1)
+    const code = line.replace(/(^|\s)--.*$/, '').trimEnd()
+    return code === '' ? [] : [indent + substitute(code, name)]
+  })
+}
+
+/** Numbers for names. A name in capitals that nothing defines would be a global, which scripts may not read. */
+function substitute(code: string, file: string): string {
+  return code.replace(/\b[A-Z][A-Z0-9_]{2,}\b(?=[^']*(?:'[^']*'[^']*)*$)/g, name => {
+    if (name === 'KEYS' || name === 'ARGV') return name
+    const value = constants.get(name)
+    if (value === undefined)
+      throw new Error(`lua/${file}.lua: ${name} is not defined in lua/include/constants.lua`)
+    return value
+  })
+}
+
+function build(): Map<string, string> {
+  const files = new Map<string, string>()
+  const scripts: Record<string, object> = {}
+  for (const file of readdirSync(luaDir)
+    .filter(entry => entry.endsWith('.lua'))
+    .sort()) {
+    const name = file.replace(/\.lua$/, '')
+    const contract = CONTRACTS[name]
+    if (!contract) throw new Error(`lua/${file}: say its contract in scripts/build-lua.ts`)
+    const text = `${expand(name, '', 0).join('\n')}\n`
+    files.set(`dist/${file}`, text)
+    scripts[name] = {
+      sha1: createHash('sha1').update(text).digest('hex'),
+      sha256: createHash('sha256').update(text).digest('hex'),
+      bytes: Buffer.byteLength(text),
+      ...contract,
+    }
+  }
+  const manifest = { wireVersion: WIRE_VERSION, stateVersion: STATE_VERSION, scripts }
+  files.set('manifest.json', `${JSON.stringify(manifest, null, 2)}\n`)
+  return files
+}
+
+const { values } = parseArgs({ options: { check: { type: 'boolean' }, freeze: { type: 'string' } } })
+const files = build()
+mkdirSync(join(luaDir, 'dist'), { recursive: true })
+for (const [path, text] of files) {
+  const target = join(luaDir, path)
+  if (existsSync(target) && readFileSync(target, 'utf8') === text) continue
+  if (values.check) {
+    console.error(
+      `lua/${path} is not what its source builds: run \`npm run build:lua\` and commit the result`,
+    )
+    process.exitCode = 1
+  } else {
+    writeFileSync(target, text)
+    console.log(`lua/${path}: ${Buffer.byteLength(text)} bytes`)
+  }
+}
+if (values.freeze) {
+  const release = join(luaDir, 'releases', values.freeze)
+  if (existsSync(release)) throw new Error(`lua/releases/${values.freeze} exists: a release is frozen once`)
+  cpSync(join(luaDir, 'dist'), join(release, 'dist'), { recursive: true })
+  cpSync(join(luaDir, 'manifest.json'), join(release, 'manifest.json'))
+}
