@@ -1,0 +1,44 @@
+/**
+ * Which part of `src/` may import which: data goes down once and up once, and no part calls back into a higher one.
+ * `scripts/check-imports.ts` enforces this table; the order and the reasons are in ARCHITECTURE.md.
+ */
+export interface Layer {
+  name: string
+  /** Files and folders below `src/`; a folder ends with `/`. The first layer that has the file is the file's. */
+  paths: readonly string[]
+  /** Layers it may import, besides itself. */
+  imports: readonly string[]
+}
+
+const foundation = ['core', 'errors']
+const vocabulary = [...foundation, 'vocabulary']
+const belowLimiter = [...vocabulary, 'engine-interface', 'redis', 'engine']
+const belowUses = [...belowLimiter, 'limiter']
+
+export const layers: readonly Layer[] = [
+  { name: 'core', paths: ['core/'], imports: [] },
+  { name: 'errors', paths: ['errors.ts', 'errors/'], imports: ['core'] },
+  {
+    name: 'vocabulary',
+    paths: [
+      ...['policy.ts', 'policy/', 'keys.ts', 'keys/', 'key-part.ts', 'subject.ts', 'shard-tags.ts'],
+      ...['decision.ts', 'decision/', 'events.ts', 'events/'],
+    ],
+    imports: foundation,
+  },
+  // What an engine is, without any engine: the Redis side speaks the same types.
+  { name: 'engine-interface', paths: ['engine/engine.ts'], imports: vocabulary },
+  { name: 'redis', paths: ['redis/'], imports: [...vocabulary, 'engine-interface'] },
+  { name: 'engine', paths: ['engine/'], imports: [...vocabulary, 'engine-interface', 'redis'] },
+  {
+    name: 'limiter',
+    paths: ['limiter.ts', 'limiter/', 'lease.ts', 'explain.ts', 'explain/'],
+    imports: belowLimiter,
+  },
+  // Uses of a limiter stand beside each other and do not know one another.
+  ...['testing', 'replay', 'breaker', 'inbound', 'outbound', 'metrics', 'middleware', 'bullmq', 'compat'].map(
+    name => ({ name, paths: [`${name}/`], imports: belowUses }),
+  ),
+  { name: 'cli', paths: ['cli/'], imports: [...belowUses, 'replay'] },
+  { name: 'index', paths: ['index.ts'], imports: belowUses },
+]
