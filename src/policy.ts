@@ -1,16 +1,87 @@
-// CONTRACT STUB (the author of policy.ts replaces this file; other files rely on these names)
-import type { Plan } from './core/plan.js'
+import { systemClock } from './core/time.js'
+import { PolicyError } from './errors.js'
+import { limitKeyName } from './key-part.js'
+import { CompiledLimit } from './policy/compiled-limit.js'
+import type { PolicyLimit } from './policy/limit.js'
+import type { OnStoreFailure, PoliciesInput } from './policy/options.js'
+import { readPolicies } from './policy/read-policies.js'
+import type { SubjectRule } from './subject.js'
 
-/** One limit of a policy, compiled. A policy of several limits is several of these, checked as one request. */
-export interface Limit {
-  /** Name of the policy as the user wrote it. */
-  readonly policy: string
-  /** `<policy>` for the first limit of a policy, `<policy>~1`, `<policy>~2`, … for those after it, encoded: the third part of the key. */
-  readonly keyName: string
-  /** Dense number of this limit within its limiter, 0, 1, 2, …: engines in process keep one table per limit. */
-  readonly slot: number
-  readonly plan: Plan
-  /** As the user wrote them, for people: units and milliseconds. */
-  readonly limit: number
-  readonly windowMs: number
+export { type CompileOptions, compilePlan } from './policy/compile-plan.js'
+export type { LimitConfig } from './policy/config.js'
+export type { Limit, LimitOverride, PolicyLimit } from './policy/limit.js'
+export type * from './policy/options.js'
+export { parseRate } from './policy/rate.js'
+export type { PolicyName, SubjectOf } from './policy/types.js'
+export { parseDuration } from './policy/units.js'
+
+/** A policy, compiled. */
+export interface CompiledPolicy extends SubjectRule {
+  /** In the order they were written; at least one. */
+  readonly limits: readonly PolicyLimit[]
+  readonly onStoreFailure: OnStoreFailure
+  /** How long a check may wait for the store. */
+  readonly deadlineMs: number
+}
+
+export interface CompiledPolicies {
+  readonly byName: ReadonlyMap<string, CompiledPolicy>
+  /** Slots by key name and algorithm, those of policies that are gone included: a slot is never given to another limit. */
+  readonly slots: ReadonlyMap<string, number>
+}
+
+export interface CompilePoliciesOptions {
+  /** us since the Unix epoch, for `quota`. Default: the clock of this process. */
+  readonly nowUs?: number | undefined
+  /** What holds for policies that do not say. Default: `local`. */
+  readonly onStoreFailure?: OnStoreFailure | undefined
+  /** What holds for policies that do not say. Default: 100. */
+  readonly deadlineMs?: number | undefined
+  /** The policies before a live update: limits on the same keys keep their slots, so that engines keep their counters. */
+  readonly previous?: CompiledPolicies | undefined
+  /** Policies that other processes still use on the same keys: see `peer` of `compilePlan`. */
+  readonly peers?: CompiledPolicies | undefined
+}
+
+/**
+ * Reads and compiles policies.
+ *
+ * @throws PolicyError listing everything that is wrong with them
+ */
+export function compilePolicies(
+  policies: PoliciesInput,
+  options: CompilePoliciesOptions = {},
+): CompiledPolicies {
+  const { configs, problems } = readPolicies(policies)
+  if (problems.length > 0) throw new PolicyError(problems)
+
+  const nowUs = options.nowUs ?? systemClock.nowUs()
+  const slots = new Map(options.previous?.slots)
+  const byName = new Map<string, CompiledPolicy>()
+  for (const [name, config] of configs) {
+    const peers = options.peers?.byName.get(name)?.limits
+    const limits = config.limits.map((limit, index) => {
+      const keyName = limitKeyName(name, index)
+      const slotKey = `${keyName}:${limit.algorithm}`
+      const slot = slots.get(slotKey) ?? slots.size
+      slots.set(slotKey, slot)
+      return new CompiledLimit({
+        policy: name,
+        keyName,
+        slot,
+        config: limit,
+        nowUs,
+        peer: peers?.[index]?.plan,
+      })
+    })
+    byName.set(name, {
+      name,
+      limits,
+      by: config.by,
+      group: config.group,
+      onStoreFailure: config.onStoreFailure ?? options.onStoreFailure ?? 'local',
+      deadlineMs: config.deadlineMs ?? options.deadlineMs ?? 100,
+    })
+  }
+  return { byName, slots }
 }

@@ -1,0 +1,298 @@
+/**
+ * Every failure of Sluice is one of these classes, each with a stable `code` and a section in `docs/errors.md`.
+ * A refusal by a limit is none of them: it is a Decision. Messages name the value, the place and the way out.
+ */
+
+/** Registered for the whole process, so that an error of one copy of the package is known to another copy. */
+const BRAND = Symbol.for('sluice.error')
+
+interface ErrorOptions {
+  /** What made it fail, where something did. */
+  readonly cause?: unknown
+}
+
+export abstract class SluiceError extends Error {
+  /** Stable: safe to compare, to count by, and to look up in `docs/errors.md`. */
+  abstract readonly code: string
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    Object.defineProperty(this, BRAND, { value: true })
+  }
+}
+
+/** One thing that is wrong with a configuration. */
+export interface Problem {
+  /** Where, as one would write it in code: `policies.api.limits[1].window`. */
+  readonly path: string
+  /** As it was given; undefined when it is missing. */
+  readonly value: unknown
+  /** What is wrong with it, and what is accepted. */
+  readonly message: string
+}
+
+/** Options of a limiter or its policies cannot be accepted. Lists everything that is wrong, not only the first. */
+export class PolicyError extends SluiceError {
+  readonly code = 'ERR_SLUICE_POLICY'
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    const lines = problems.map(({ path, message }) => `${path}: ${message}`)
+    super(lines.length === 1 ? (lines[0] as string) : `${lines.length} problems:\n  ${lines.join('\n  ')}`)
+    this.problems = problems
+  }
+}
+
+/** An option outside the policies (store, prefix, shards, deadline, client) cannot be accepted. */
+export class OptionError extends SluiceError {
+  readonly code = 'ERR_SLUICE_OPTION'
+}
+
+/** A call names a policy that the limiter does not have. */
+export class UnknownPolicyError extends SluiceError {
+  readonly code = 'ERR_SLUICE_UNKNOWN_POLICY'
+  readonly policy: string
+
+  constructor(policy: string, message: string) {
+    super(message)
+    this.policy = policy
+  }
+}
+
+/** A call is malformed: a cost that is no positive integer, no checks or too many, an operation the algorithm lacks. */
+export class CheckError extends SluiceError {
+  readonly code = 'ERR_SLUICE_CHECK'
+}
+
+/** The cost is above what the policy could ever admit: no waiting helps. Not a denial, which has an end. */
+export class ImpossibleCostError extends SluiceError {
+  readonly code = 'ERR_SLUICE_COST_IMPOSSIBLE'
+  readonly policy: string
+  /** Units asked for. */
+  readonly cost: number
+  /** Largest number of units that can ever pass at once. */
+  readonly capacity: number
+
+  constructor(policy: string, cost: number, capacity: number) {
+    super(
+      `policy '${policy}' can never admit a cost of ${cost}: its capacity is ${capacity}; ` +
+        `split the work into costs of at most ${capacity}, or raise the limit or burst of the policy`,
+    )
+    this.policy = policy
+    this.cost = cost
+    this.capacity = capacity
+  }
+}
+
+/** The subject is not what the policy counts by. */
+export class SubjectError extends SluiceError {
+  readonly code = 'ERR_SLUICE_SUBJECT'
+  readonly policy: string
+  /** The offending part; undefined when it is the whole subject. */
+  readonly part: string | undefined
+
+  constructor(policy: string, part: string | undefined, message: string) {
+    super(message)
+    this.policy = policy
+    this.part = part
+  }
+}
+
+/** A receipt is not one that a decision gave out, or belongs to a policy that is gone. */
+export class ReceiptError extends SluiceError {
+  readonly code = 'ERR_SLUICE_RECEIPT'
+}
+
+/** The store could not be asked, so nothing was charged. */
+export class StoreUnavailableError extends SluiceError {
+  readonly code = 'ERR_SLUICE_STORE_UNAVAILABLE'
+}
+
+/** No answer within the deadline. Whether the check was charged is unknown, so it must not be sent again. */
+export class StoreTimeoutError extends SluiceError {
+  readonly code = 'ERR_SLUICE_STORE_TIMEOUT'
+  readonly deadlineMs: number
+
+  constructor(deadlineMs: number, options?: ErrorOptions) {
+    super(
+      `the store gave no answer within the deadline of ${deadlineMs} ms; the check may have been charged, ` +
+        `do not send it again; raise 'deadline' if the store is this slow in good health`,
+      options,
+    )
+    this.deadlineMs = deadlineMs
+  }
+}
+
+/** The connection ended before the answer came. Whether the check was charged is unknown, so it must not be sent again. */
+export class ConnectionLostError extends SluiceError {
+  readonly code = 'ERR_SLUICE_CONNECTION_LOST'
+}
+
+/** The key holds a value of another Redis type. Nothing was written. */
+export class WrongTypeError extends SluiceError {
+  readonly code = 'ERR_SLUICE_WRONG_TYPE'
+  readonly policy: string
+  readonly key: string
+
+  constructor(policy: string, key: string) {
+    super(
+      `policy '${policy}': key '${key}' holds a value of another type, which Sluice did not write; ` +
+        `delete the key, or give the limiter a prefix of its own`,
+    )
+    this.policy = policy
+    this.key = key
+  }
+}
+
+/** The key holds text that is not a state of this algorithm. Nothing was written. */
+export class ForeignValueError extends SluiceError {
+  readonly code = 'ERR_SLUICE_FOREIGN_VALUE'
+  readonly policy: string
+  readonly key: string
+
+  constructor(policy: string, key: string) {
+    super(
+      `policy '${policy}': key '${key}' holds a value that is not a state of its algorithm; ` +
+        `'sluice inspect' shows it; delete the key, or give the limiter a prefix of its own`,
+    )
+    this.policy = policy
+    this.key = key
+  }
+}
+
+/** A quota was asked about an instant outside the calendar periods it knows, even after computing them anew. */
+export class StalePlanError extends SluiceError {
+  readonly code = 'ERR_SLUICE_STALE_PLAN'
+  readonly policy: string
+  /** The store's clock, us since the Unix epoch. */
+  readonly nowUs: number
+
+  constructor(policy: string, nowUs: number) {
+    super(
+      `policy '${policy}': the store's clock (${nowUs} us since 1970) is outside the calendar periods computed for it; ` +
+        `compare the clocks of the store and of this process`,
+    )
+    this.policy = policy
+    this.nowUs = nowUs
+  }
+}
+
+/** The store answered something that is not a reply of the script: no decision can be read from it. */
+export class ProtocolError extends SluiceError {
+  readonly code = 'ERR_SLUICE_PROTOCOL'
+}
+
+/** Redis could not run a script: scripts are not allowed for this user, are disabled, or one is busy. */
+export class ScriptingError extends SluiceError {
+  readonly code = 'ERR_SLUICE_SCRIPTING'
+}
+
+/** Redis refused to write because it is at `maxmemory`. */
+export class OutOfMemoryError extends SluiceError {
+  readonly code = 'ERR_SLUICE_OUT_OF_MEMORY'
+}
+
+/** The server is a read-only replica, or refuses writes for lack of replicas or of a working disk. */
+export class ReadOnlyError extends SluiceError {
+  readonly code = 'ERR_SLUICE_READ_ONLY'
+}
+
+/** A Redis client that would send a check twice, or that is not one of the known kinds. */
+export class ClientError extends SluiceError {
+  readonly code = 'ERR_SLUICE_CLIENT'
+}
+
+/** The store was set up by a limiter with other settings; going on would count each subject twice. */
+export class MetaMismatchError extends SluiceError {
+  readonly code = 'ERR_SLUICE_META_MISMATCH'
+  /** What differs, such as `shards`. */
+  readonly setting: string
+  readonly stored: string
+  readonly own: string
+
+  constructor(setting: string, stored: string, own: string, metaKey: string) {
+    super(
+      `${setting} is ${stored} in the store ('${metaKey}') but ${own} in this limiter; use ${stored} here, ` +
+        `give this limiter another prefix, or change the store with 'sluice meta' while no limiter runs`,
+    )
+    this.setting = setting
+    this.stored = stored
+    this.own = own
+  }
+}
+
+/** Another process holds the snapshot file. */
+export class FileLockedError extends SluiceError {
+  readonly code = 'ERR_SLUICE_FILE_LOCKED'
+  readonly path: string
+
+  constructor(path: string, holder: string) {
+    super(
+      `${path} is in use by ${holder}; one process at a time may count in a file: stop that one, ` +
+        `use another file, or share limits between processes through Redis`,
+    )
+    this.path = path
+  }
+}
+
+/** `checkSync` on an engine that has to ask a server. */
+export class SyncUnsupportedError extends SluiceError {
+  readonly code = 'ERR_SLUICE_SYNC_UNSUPPORTED'
+}
+
+/** The lease ended before it was renewed or released: others may hold its units now. */
+export class LeaseLostError extends SluiceError {
+  readonly code = 'ERR_SLUICE_LEASE_LOST'
+  readonly policy: string
+
+  constructor(policy: string, message: string) {
+    super(message)
+    this.policy = policy
+  }
+}
+
+/** The limiter or engine was closed. */
+export class ClosedError extends SluiceError {
+  readonly code = 'ERR_SLUICE_CLOSED'
+}
+
+/** What each code's error carries: `isSluiceError(error, code)` narrows by it. */
+export interface SluiceErrors {
+  ERR_SLUICE_POLICY: PolicyError
+  ERR_SLUICE_OPTION: OptionError
+  ERR_SLUICE_UNKNOWN_POLICY: UnknownPolicyError
+  ERR_SLUICE_CHECK: CheckError
+  ERR_SLUICE_COST_IMPOSSIBLE: ImpossibleCostError
+  ERR_SLUICE_SUBJECT: SubjectError
+  ERR_SLUICE_RECEIPT: ReceiptError
+  ERR_SLUICE_STORE_UNAVAILABLE: StoreUnavailableError
+  ERR_SLUICE_STORE_TIMEOUT: StoreTimeoutError
+  ERR_SLUICE_CONNECTION_LOST: ConnectionLostError
+  ERR_SLUICE_WRONG_TYPE: WrongTypeError
+  ERR_SLUICE_FOREIGN_VALUE: ForeignValueError
+  ERR_SLUICE_STALE_PLAN: StalePlanError
+  ERR_SLUICE_PROTOCOL: ProtocolError
+  ERR_SLUICE_SCRIPTING: ScriptingError
+  ERR_SLUICE_OUT_OF_MEMORY: OutOfMemoryError
+  ERR_SLUICE_READ_ONLY: ReadOnlyError
+  ERR_SLUICE_CLIENT: ClientError
+  ERR_SLUICE_META_MISMATCH: MetaMismatchError
+  ERR_SLUICE_FILE_LOCKED: FileLockedError
+  ERR_SLUICE_SYNC_UNSUPPORTED: SyncUnsupportedError
+  ERR_SLUICE_LEASE_LOST: LeaseLostError
+  ERR_SLUICE_CLOSED: ClosedError
+}
+
+export type SluiceErrorCode = keyof SluiceErrors
+
+/**
+ * Is it an error of Sluice, and of this code where one is given? Works where `instanceof` fails: when two copies of
+ * the package are loaded, as ESM and CommonJS or as two versions.
+ */
+export function isSluiceError(error: unknown): error is SluiceErrors[SluiceErrorCode]
+export function isSluiceError<C extends SluiceErrorCode>(error: unknown, code: C): error is SluiceErrors[C]
+export function isSluiceError(error: unknown, code?: SluiceErrorCode): boolean {
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false
+  return code === undefined || ('code' in error && error.code === code)
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * The text of one part of a key. Everything but `A-Za-z0-9_-.` is written as `%XX` of its UTF-8 bytes, so distinct
+ * parts never read alike, and no part can hold a separator (`:`), a hash tag (`{}`), a glob character or a NUL.
+ */
+
+/** A part that would be longer becomes `~` and the SHA-256 of its raw bytes; `~` itself is always written `%7E`. */
+export const PART_BYTES_MAX = 256
+
+const SAFE = /^[A-Za-z0-9_.-]{1,256}$/
+const HASHED = /^~[0-9a-f]{64}$/
+const ENCODED = /^(?:[A-Za-z0-9_.-]|%[0-9A-F]{2})+$/
+
+/** `encodeURIComponent` leaves these as they are. */
+const encodeRest = (character: string): string =>
+  `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+
+/**
+ * @param part well-formed (no lone surrogates) and not empty: the callers refuse the others, each in its own words
+ */
+export function encodePart(part: string): string {
+  if (SAFE.test(part)) return part
+  // Each UTF-16 unit takes at least one byte: what is too long is told without encoding it.
+  if (part.length <= PART_BYTES_MAX) {
+    const encoded = encodeURIComponent(part).replace(/[!'()*~]/g, encodeRest)
+    if (encoded.length <= PART_BYTES_MAX) return encoded
+  }
+  return `~${createHash('sha256').update(part, 'utf8').digest('hex')}`
+}
+
+/**
+ * What `encodePart` was given; `{ hash }` where only the hash was kept; undefined where the text is not one that
+ * `encodePart` writes.
+ */
+export function decodePart(encoded: string): string | { readonly hash: string } | undefined {
+  if (HASHED.test(encoded)) return { hash: encoded.slice(1) }
+  if (!ENCODED.test(encoded)) return undefined
+  try {
+    const part = decodeURIComponent(encoded)
+    return encodePart(part) === encoded ? part : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The part of a key that names a limit. The first limit of a policy is named as the policy alone, so a policy that gains
+ * a second limit keeps the counters of its first (`docs/adr/0002-key-names.md`). Inside an encoded part `~` stands only
+ * first, before a hash, so `~1` at the end cannot be part of a name.
+ *
+ * @param index of the limit within its policy, from 0
+ */
+export const limitKeyName = (policy: string, index: number): string =>
+  index === 0 ? encodePart(policy) : `${encodePart(policy)}~${index}`
+
+const LIMIT_KEY_NAME = /^(~?[^~]+)(?:~([1-9][0-9]*))?$/
+
+/** What `limitKeyName` was given: the policy still encoded; undefined where the text is not one that it writes. */
+export function splitLimitKeyName(
+  keyName: string,
+): { readonly policy: string; readonly index: number } | undefined {
+  const [, policy, index = '0'] = LIMIT_KEY_NAME.exec(keyName) ?? []
+  return policy === undefined ? undefined : { policy, index: Number(index) }
+}

@@ -1,0 +1,102 @@
+import type { Plan } from '../core/plan.js'
+import { PolicyError, type Problem } from '../errors.js'
+import { buildPlan } from './compile-plan.js'
+import type { LimitConfig } from './config.js'
+import type { LimitOverride, PolicyLimit } from './limit.js'
+import { rangeProblems } from './ranges.js'
+import { Refusal, show } from './refusal.js'
+import { readCount } from './values.js'
+
+/** Overrides kept per limit: enough for a price list, bounded where every user has a number of their own. */
+const OVERRIDES_MAX = 1000
+
+interface LimitSource {
+  readonly policy: string
+  readonly keyName: string
+  readonly slot: number
+  /** Within its ranges. */
+  readonly config: LimitConfig
+  readonly nowUs: number
+  readonly peer: Plan | undefined
+}
+
+export class CompiledLimit implements PolicyLimit {
+  readonly policy: string
+  readonly keyName: string
+  readonly slot: number
+  readonly config: LimitConfig
+  readonly limit: number
+  plan: Plan
+  windowMs: number
+  readonly #source: LimitSource
+  #overrides: Map<number | string, CompiledLimit> | undefined
+
+  constructor(source: LimitSource) {
+    const { policy, keyName, slot, config, nowUs, peer } = source
+    this.policy = policy
+    this.keyName = keyName
+    this.slot = slot
+    this.config = config
+    this.limit = config.limit
+    this.plan = buildPlan(config, { nowUs, peer })
+    this.windowMs = windowMs(config, this.plan)
+    this.#source = source
+  }
+
+  planAt(nowUs: number): Plan {
+    const { plan } = this
+    if (plan.algorithm !== 'quota' || (nowUs >= plan.period0Us && nowUs < plan.period2Us)) return plan
+    this.plan = buildPlan(this.config, { nowUs, peer: undefined })
+    this.windowMs = windowMs(this.config, this.plan)
+    return this.plan
+  }
+
+  withLimit(override: LimitOverride): PolicyLimit {
+    const { limit, burst } = override
+    const cacheKey = burst === undefined ? limit : `${limit}/${burst}`
+    const known = this.#overrides?.get(cacheKey)
+    if (known !== undefined) return known
+
+    this.#overrides ??= new Map()
+    const peer = this.plan
+    const nowUs = peer.algorithm === 'quota' ? peer.period0Us : this.#source.nowUs
+    // Both plans may meet on one key: the ceiling of this limit then holds for the other as well.
+    const compiled = new CompiledLimit({ ...this.#source, config: this.#overridden(override), nowUs, peer })
+    if (this.#overrides.size >= OVERRIDES_MAX) {
+      const oldest = this.#overrides.keys().next()
+      if (!oldest.done) this.#overrides.delete(oldest.value)
+    }
+    this.#overrides.set(cacheKey, compiled)
+    return compiled
+  }
+
+  #overridden({ limit, burst }: LimitOverride): LimitConfig {
+    const problems: Problem[] = []
+    const refuse = (option: string, value: unknown, message: string) =>
+      problems.push({ path: `override of policy '${this.policy}': ${option}`, value, message })
+    for (const [option, value] of Object.entries({ limit, ...(burst === undefined ? {} : { burst }) })) {
+      const count = readCount(value)
+      if (count instanceof Refusal) refuse(option, value, count.message)
+    }
+    if (burst !== undefined && !hasBurst(this.config)) {
+      refuse('burst', burst, `${show(burst)} has no effect on '${this.config.algorithm}', which has no burst`)
+    }
+    const config: LimitConfig = hasBurst(this.config)
+      ? { ...this.config, limit, burst }
+      : { ...this.config, limit }
+    if (problems.length === 0) {
+      for (const { option, message } of rangeProblems(config)) refuse(option, undefined, message)
+    }
+    if (problems.length > 0) throw new PolicyError(problems)
+    return config
+  }
+}
+
+const hasBurst = (config: LimitConfig): config is Extract<LimitConfig, { burst?: number | undefined }> =>
+  config.algorithm === 'gcra' || config.algorithm === 'token_bucket' || config.algorithm === 'leaky_bucket'
+
+function windowMs(config: LimitConfig, plan: Plan): number {
+  if ('windowUs' in config) return config.windowUs / 1000
+  if (plan.algorithm === 'quota') return (plan.period1Us - plan.period0Us) / 1000
+  return plan.algorithm === 'concurrency' ? plan.leaseUs / 1000 : 0
+}
