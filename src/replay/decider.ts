@@ -1,0 +1,25 @@
+/** One check of a replay. */
+export interface ReplayCheck {
+  readonly policy: string
+  /** The parts the policy counts by, in its order. */
+  readonly subject: readonly string[]
+  /** Units, an integer >= 1. */
+  readonly cost: number
+}
+
+export interface Verdict {
+  readonly allowed: boolean
+  /** Until this very cost passes, 0 if allowed. */
+  readonly retryAfterMs: number
+  /** How long the call is held back (`leaky_bucket` that shapes), else 0. */
+  readonly delayMs: number
+}
+
+/** Who decides the requests of a log: the seam between reading logs and limiting. */
+export interface Decider {
+  /**
+   * Decides checks of one instant, in their order, each for itself. Called again only when the answer is there, with a
+   * `nowUs` that is never smaller.
+   */
+  decide(nowUs: number, checks: readonly ReplayCheck[]): readonly Verdict[] | Promise<readonly Verdict[]>
+}
