@@ -21,7 +21,7 @@ const checks: ReadonlyArray<{ name: string; command: readonly string[] }> = [
   { name: 'imports go one way', command: [node, 'scripts/check-imports.ts'] },
   { name: 'files and clocks', command: [node, 'scripts/check-tree.ts'] },
   { name: 'nothing unused', command: [bin('knip'), '--no-progress', '--treat-config-hints-as-errors'] },
-  { name: 'Lua is built', command: ['scripts/build-lua', '--check'] },
+  { name: 'Lua is built', command: [node, 'scripts/build-lua.ts', '--check'] },
   { name: 'documents', command: [node, 'scripts/check-docs.ts'] },
 ]
 
