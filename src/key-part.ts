@@ -29,12 +29,15 @@ export function encodePart(part: string): string {
   return `~${createHash('sha256').update(part, 'utf8').digest('hex')}`
 }
 
+/** A part as a key tells it: its text, or the SHA-256 in hex where only that was kept. */
+export type KeyText = string | { readonly sha256: string }
+
 /**
- * What `encodePart` was given; `{ hash }` where only the hash was kept; undefined where the text is not one that
+ * What `encodePart` was given, or its hash where only that was kept; undefined where the text is not one that
  * `encodePart` writes.
  */
-export function decodePart(encoded: string): string | { readonly hash: string } | undefined {
-  if (HASHED.test(encoded)) return { hash: encoded.slice(1) }
+export function decodePart(encoded: string): KeyText | undefined {
+  if (HASHED.test(encoded)) return { sha256: encoded.slice(1) }
   if (!ENCODED.test(encoded)) return undefined
   try {
     const part = decodeURIComponent(encoded)

@@ -1,3 +1,7 @@
+import { SubjectError } from './errors.js'
+import { encodePart, PART_BYTES_MAX } from './key-part.js'
+import { show } from './policy/refusal.js'
+
 /** Who is counted: a plain string, or named parts such as `{ tenant, user }`. */
 export type Subject = string | Readonly<Record<string, string>>
 
@@ -9,4 +13,100 @@ export interface SubjectRule {
   readonly by: readonly string[] | undefined
   /** Those of `by` that choose the shard, in the order of `by`; undefined: all of them. */
   readonly group: readonly string[] | undefined
+}
+
+const NUL = '\0'
+
+/**
+ * The identity of a subject under a policy: equal for the same subject, different for any two others. Engines in process
+ * count by it; `createKeyBuilder` of `keys.ts` makes the key of it.
+ *
+ * Most subjects are their own identity, so that a check costs no new string. The others read
+ * `NUL <encoded path> [NUL <encoded group>]`, which is the last part of their key: records of several parts, and strings
+ * that are long or start with a NUL themselves. The group stands there where it is not the whole path.
+ *
+ * A record may have more parts than the policy counts by: the rest is not looked at.
+ *
+ * @throws SubjectError when a part is missing, empty, not a string, or has a lone surrogate
+ */
+export function identify(rule: SubjectRule, subject: Subject): string {
+  const { by } = rule
+  if (typeof subject === 'string') {
+    if (by === undefined || by.length === 1) return identifyText(rule, by?.[0], subject)
+    throw new SubjectError(
+      rule.name,
+      undefined,
+      `policy '${rule.name}' counts by ${by.join(', ')}, but the subject is the plain string ${show(subject)}; ` +
+        `give a record with these parts`,
+    )
+  }
+  if (typeof subject !== 'object' || subject === null || Array.isArray(subject)) {
+    throw new SubjectError(
+      rule.name,
+      undefined,
+      `policy '${rule.name}': the subject ${show(subject)} is neither a string nor a record of parts; ` +
+        `give a string, such as String(id)`,
+    )
+  }
+  if (by === undefined) return NUL + wholePath(rule, subject)
+  if (by.length === 1) return identifyText(rule, by[0], readPart(rule, subject, by[0] as string))
+  const path = pathOf(rule, subject, by)
+  return rule.group === undefined ? NUL + path : NUL + path + NUL + pathOf(rule, subject, rule.group)
+}
+
+function identifyText(rule: SubjectRule, part: string | undefined, text: string): string {
+  if (text.length === 0 || !text.isWellFormed()) throw refusedText(rule, part, text)
+  const isItself = text.length <= PART_BYTES_MAX && text.charCodeAt(0) !== 0
+  return isItself ? text : NUL + encodePart(text)
+}
+
+/** The values alone: a policy's `by` fixes their names. */
+const pathOf = (
+  rule: SubjectRule,
+  subject: Readonly<Record<string, string>>,
+  by: readonly string[],
+): string => by.map(part => encodePart(readPart(rule, subject, part))).join(':')
+
+/** All parts with their names, in one order whatever the order they were written in. */
+function wholePath(rule: SubjectRule, subject: Readonly<Record<string, string>>): string {
+  const parts = Object.keys(subject)
+  if (parts.length === 0) {
+    throw new SubjectError(
+      rule.name,
+      undefined,
+      `policy '${rule.name}': the subject is a record without parts; give at least one, such as { user }`,
+    )
+  }
+  const wrong = parts.find(part => part === '' || !part.isWellFormed())
+  if (wrong !== undefined) {
+    throw new SubjectError(
+      rule.name,
+      wrong,
+      `policy '${rule.name}': ${show(wrong)} cannot name a part of a subject; a name is well-formed text that is not empty`,
+    )
+  }
+  return parts
+    .map(part => `${encodePart(part)}=${encodePart(readPart(rule, subject, part))}`)
+    .sort()
+    .join(':')
+}
+
+function readPart(rule: SubjectRule, subject: Readonly<Record<string, string>>, part: string): string {
+  const value: unknown = Object.hasOwn(subject, part) ? subject[part] : undefined
+  if (typeof value === 'string' && value.length > 0 && value.isWellFormed()) return value
+  throw refusedText(rule, part, value)
+}
+
+function refusedText(rule: SubjectRule, part: string | undefined, value: unknown): SubjectError {
+  const what = part === undefined ? 'the subject' : `part '${part}' of the subject`
+  const place = `policy '${rule.name}': ${what}`
+  const message =
+    value === undefined
+      ? `${place} is missing; the policy counts by it`
+      : value === ''
+        ? `${place} is empty; give it a text, or do not check what has no ${part ?? 'subject'}`
+        : typeof value === 'string'
+          ? `${place} has half a surrogate pair and no UTF-8 form; repair the text (toWellFormed) before the check`
+          : `${place} is ${show(value)}, not a string; convert it first, such as String(id)`
+  return new SubjectError(rule.name, part, message)
 }

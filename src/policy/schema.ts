@@ -22,7 +22,7 @@ const flag = option(readFlag)
 const parts = option(readParts)
 
 /** Checked before a schema is chosen by it. */
-const algorithm = z.unknown()
+const algorithm = z.unknown().optional()
 
 const rate = { algorithm, limit: count, window: duration, debt: countOrNone.optional() }
 const smooth = { ...rate, burst: count.optional(), settle: duration.optional(), strict: flag.optional() }
@@ -76,13 +76,11 @@ export const LIMIT_SCHEMAS: { readonly [A in Algorithm]: z.ZodType<LimitConfig> 
   fixed_window: z
     .strictObject(SHAPES.fixed_window)
     .transform(({ offset, ...rest }) => ({ ...inUs(rest), algorithm: 'fixed_window', offsetUs: offset })),
-  sliding_window: z
-    .strictObject(SHAPES.sliding_window)
-    .transform(({ resolution, ...rest }) => ({
-      ...inUs(rest),
-      algorithm: 'sliding_window',
-      resolutionUs: resolution,
-    })),
+  sliding_window: z.strictObject(SHAPES.sliding_window).transform(({ resolution, ...rest }) => ({
+    ...inUs(rest),
+    algorithm: 'sliding_window',
+    resolutionUs: resolution,
+  })),
   sliding_counter: z
     .strictObject(SHAPES.sliding_counter)
     .transform(options => ({ ...inUs(options), algorithm: 'sliding_counter' })),
