@@ -1,5 +1,5 @@
 import type { GcraPlan } from './plan.js'
-import { Op, Status, type Step, Write } from './step.js'
+import { fail, Op, Status, type Step, Write } from './step.js'
 import { cdiv, EPOCH_2020_US, fdiv, GRANULE_TICKS } from './time.js'
 
 /**
@@ -32,31 +32,38 @@ export function gcra(step: Step, plan: GcraPlan, op: Op, n: number, at: number, 
     if (reached <= cap) {
       granted = n
       if (op === Op.consume) next = reached
+    } else if (n > plan.burst) {
+      fail(step, Status.impossible)
+      return
     } else {
       status = Status.denied
       waitUs = cdiv(reached - cap, 8)
     }
   } else if (op === Op.grant) {
-    granted = cap - backlog < interval ? 0 : Math.min(n, fdiv(cap - backlog, interval))
-    if (granted > 0) {
-      next = backlog + granted * interval
-    } else {
+    const room = cap - backlog
+    if (room < interval) {
       status = Status.denied
       waitUs = cdiv(backlog + interval - cap, 8)
+    } else {
+      granted = Math.min(n, fdiv(room, interval))
+      next = backlog + granted * interval
     }
   } else if (op === Op.debit) {
     const units = Math.min(n, fdiv(debtCap, interval))
     next = Math.min(backlog + units * interval, Math.max(backlog, debtCap))
     granted = fdiv(next - backlog, interval)
-  } else if (op === Op.refund) {
-    if (at === 0 || now - at <= plan.settleUs) {
-      next = Math.max(0, backlog - Math.min(n, fdiv(horizon, interval)) * interval)
+  } else if (op === Op.refund || op === Op.rollback) {
+    let back = Math.min(n, fdiv(horizon, interval)) * interval
+    if (op === Op.rollback) {
+      if (now > at) back -= 8 * (now - at)
+    } else if (at !== 0 && now - at > plan.settleUs) {
+      back = 0
     }
+    if (back > 0) next = Math.max(0, backlog - back)
     granted = fdiv(backlog - next, interval)
-  } else if (op === Op.rollback) {
-    const outstanding = Math.min(n, fdiv(horizon, interval)) * interval - 8 * Math.max(0, now - at)
-    if (outstanding > 0) next = Math.max(0, backlog - outstanding)
-    granted = fdiv(backlog - next, interval)
+  } else if (op !== Op.look) {
+    fail(step, Status.badCheck)
+    return
   }
 
   step.status = status
@@ -65,6 +72,7 @@ export function gcra(step: Step, plan: GcraPlan, op: Op, n: number, at: number, 
   step.waitUs = waitUs
   step.resetUs = cdiv(next, 8)
   step.write = Write.none
+  step.ttlUs = 0
   if (op !== Op.peek && (repair || next !== backlog)) {
     const value = nowTicks + next
     step.state[0] = value

@@ -101,3 +101,14 @@ export function createStep(): Step {
     ttlUs: 0,
   }
 }
+
+/** Ends a check with an error: it takes nothing, tells nothing and writes nothing, a due repair included. */
+export function fail(step: Step, status: Status): void {
+  step.status = status
+  step.granted = 0
+  step.remaining = 0
+  step.waitUs = 0
+  step.resetUs = 0
+  step.write = Write.none
+  step.ttlUs = 0
+}
