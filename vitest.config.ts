@@ -59,7 +59,7 @@ export default defineConfig({
         test: {
           name: 'package',
           include: ['test/package/**/*.test.ts'],
-          exclude: ['test/package/fixtures/**'],
+          globalSetup: redisSetup,
           testTimeout: 180 * SECOND_MS,
           hookTimeout: 180 * SECOND_MS,
         },

@@ -1,0 +1,122 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { z } from 'zod'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url))
+const run = promisify(execFile)
+
+const packed = z.tuple([
+  z.object({ filename: z.string(), version: z.string(), files: z.array(z.object({ path: z.string() })) }),
+])
+
+let project: string
+let shipped: { version: string; paths: string[] }
+
+async function node(...args: string[]): Promise<unknown> {
+  const { stdout } = await run(process.execPath, args, { cwd: project })
+  return JSON.parse(stdout)
+}
+
+beforeAll(async () => {
+  project = mkdtempSync(join(tmpdir(), 'sluice-package-'))
+  await run(process.execPath, ['scripts/build.ts'], { cwd: root })
+  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', project]
+  const { stdout } = await run('npm', pack, { cwd: root })
+  const [tarball] = packed.parse(JSON.parse(stdout))
+  shipped = { version: tarball.version, paths: tarball.files.map(({ path }) => path) }
+
+  writeFileSync(join(project, 'package.json'), '{ "private": true }\n')
+  await run(
+    'npm',
+    ['install', '--prefer-offline', '--no-audit', '--no-fund', join(project, tarball.filename)],
+    {
+      cwd: project,
+    },
+  )
+  cpSync(fixtures, project, { recursive: true })
+})
+
+afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+describe('the packed package, installed in an empty project', () => {
+  test('ships the scripts, the builds and their types, and nothing of the workshop', () => {
+    expect(shipped.paths).toEqual(
+      expect.arrayContaining([
+        ...['lua/manifest.json', 'lua/dist/decide.lua', 'lua/dist/inspect.lua', 'LICENSE', 'README.md'],
+        ...[
+          'dist/esm/index.js',
+          'dist/esm/index.d.ts',
+          'dist/cjs/index.js',
+          'dist/cjs/index.d.ts',
+          'dist/esm/cli.js',
+        ],
+      ]),
+    )
+    expect(shipped.paths.filter(path => !/^(dist|lua)\/|^[A-Z]+(\.md)?$|^package\.json$/.test(path))).toEqual(
+      [],
+    )
+  })
+
+  const expected = () => ({
+    allowed: [true, true, false],
+    version: shipped.version,
+    engine: 'object',
+    testing: 'object',
+  })
+
+  test('limits when it is imported', async () => {
+    expect(await node('esm.mjs')).toEqual(expected())
+  })
+
+  test('limits when it is required, without the help of Node for ES modules', async () => {
+    expect(await node('--no-experimental-require-module', 'cjs.cjs')).toEqual(expected())
+  })
+
+  test.each(['redis.mjs', 'redis.cjs'])('finds its scripts and limits by Redis in %s', async file => {
+    const database = file.endsWith('.mjs') ? 1 : 2
+    expect(await node(file, `${inject('redisUrl')}/${database}`)).toEqual({ allowed: [true, true, false] })
+  })
+
+  test('gives its version by its command', async () => {
+    const { stdout } = await run(join(project, 'node_modules/.bin/sluice'), ['--version'], { cwd: project })
+    expect(stdout).toBe(`${shipped.version}\n`)
+  })
+
+  test.each([
+    { module: 'nodenext', type: 'module' },
+    { module: 'nodenext', type: 'commonjs' },
+    { module: 'node16', type: 'module' },
+    { module: 'node16', type: 'commonjs' },
+    { module: 'preserve', type: 'module' },
+  ])(
+    'has types for TypeScript in module mode $module, of a project of type $type',
+    async ({ module, type }) => {
+      const strict = ['--strict', '--exactOptionalPropertyTypes', '--noEmit', '--skipLibCheck', 'false']
+      const node24 = [
+        '--types',
+        'node',
+        '--typeRoots',
+        join(root, 'node_modules/@types'),
+        '--target',
+        'es2023',
+      ]
+      const lib = ['--lib', 'es2024,esnext.disposable']
+      writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type }))
+      const tsc = join(root, 'node_modules/typescript/bin/tsc')
+      const checked = run(
+        process.execPath,
+        [tsc, ...strict, ...node24, ...lib, '--module', module, 'typed.ts'],
+        {
+          cwd: project,
+        },
+      )
+      await checked.catch((error: { stdout?: string }) => expect.fail(error.stdout ?? String(error)))
+    },
+  )
+})
