@@ -34,11 +34,13 @@ while i < checks do
   end
 
   -- The state: false when absent, nil when it is a long log and not fetched. A block is lifted off it.
-  local s, prefix
+  local s, prefix, log_bytes
   local block_us = 0
   if first == last then
     s = states[i]
-    if seen[key] and s ~= nil then
+    if s == nil then
+      --- @include "load_log"
+    elseif seen[key] then
       s = call('GET', key)
       if type(s) == 'table' then s = false end
     end

@@ -80,11 +80,18 @@ while i < checks do
       end
     end
   end
-  local s, prefix
+  local s, prefix, log_bytes
   local block_us = 0
   if first == last then
     s = states[i]
-    if seen[key] and s ~= nil then
+    if s == nil then
+      log_bytes = call('STRLEN', key)
+      if type(log_bytes) == 'table' or log_bytes == 0 then
+        s = false
+      elseif log_bytes <= 16 * 256 or log_bytes % 8 == 1 or op >= 7 then
+        s = call('GET', key)
+      end
+    elseif seen[key] then
       s = call('GET', key)
       if type(s) == 'table' then s = false end
     end
@@ -111,7 +118,7 @@ while i < checks do
       local write, value, offset, header
       s, prefix, write, value, offset, header = held[1], held[2], held[3], held[4], held[5], held[6]
       if write == 2 then
-        s = value
+        s = type(value) == 'number' and string.format('%.0f', value) or value
       elseif write == 1 then
         s = string.format('%.0f', s + value)
       elseif write == 3 then
@@ -298,7 +305,209 @@ while i < checks do
   elseif kind == 5 then
     status = -5
   elseif kind == 6 then
-    status = -5
+    local limit, window_us, resolution_us = v[p + 1], v[p + 2], v[p + 4]
+    local cutoff = now - window_us
+    local count, dead_total, stop, last_us, total = 0, 0, 0, 0, 0
+    local oldest, passed, base, first_total = 1, 0, 0, 0
+    local moved = false
+    if s ~= false then
+      local bytes = s and #s or log_bytes
+      local first_us
+      if bytes < 32 or bytes % 16 ~= 0 then
+        status = -3
+      else
+        local head = s or call('GETRANGE', key, 0, 31)
+        local tail, tail_at = s, bytes - 15
+        if not s then tail, tail_at = call('GETRANGE', key, bytes - 16, bytes - 1), 1 end
+        dead_total, stop, first_us, first_total = unpack_doubles('<dddd', head)
+        last_us, total = unpack_doubles('<dd', tail, tail_at)
+        if not (dead_total >= 0 and dead_total <= total and total <= 9007199254740992 and first_us <= last_us
+          and first_us >= 0 - 9007199254740992 and last_us <= 9007199254740992 and stop >= 0 - 9007199254740992 and stop <= 9007199254740992
+          and dead_total % 1 == 0 and total % 1 == 0 and last_us % 1 == 0 and stop % 1 == 0) then
+          status = -3
+        end
+      end
+      if status ~= -3 then
+        count, base = bytes / 16 - 1, dead_total
+        if last_us - now > 10000000 + resolution_us then
+          moved = true
+          oldest = total > base and count or count + 1
+          last_us = now
+        elseif last_us <= cutoff then
+          oldest, passed, base = count + 1, total, total
+        elseif first_us <= cutoff then
+          local low, high, field, bound, reached = 2, count, 1, cutoff, nil
+          passed = first_total
+          local near, near_from = s, 0
+          while low <= high do
+            local middle = (low + high - (low + high) % 2) / 2
+            local pair, place = near, 16 * middle - near_from
+            if not pair then
+              if high - low < 64 then
+                near, near_from = call('GETRANGE', key, 16 * low, 16 * high + 15), 16 * low
+                pair, place = near, 16 * middle - near_from
+              else
+                pair, place = call('GETRANGE', key, place, place + 15), 0
+              end
+            end
+            local us, sum = unpack_doubles('<dd', pair, place + 1)
+            if (field == 1 and us or sum) > bound then
+              reached, high = us, middle - 1
+            else
+              passed, low = sum, middle + 1
+            end
+          end
+          oldest = low
+          if passed > base then base = passed end
+        end
+      end
+    end
+    local used = total - base
+    local taken, given, over = 0, 0, 0
+    if status == -3 then
+      used = 0
+    elseif op == 1 or op == 2 then
+      if used + n <= limit then
+        granted = n
+        if op == 1 then taken = n end
+      elseif n > limit then
+        status = -1
+      else
+        status = 0
+        over = used + n - limit
+      end
+    elseif op == 3 then
+      granted = limit - used
+      if n < granted then granted = n end
+      if granted > 0 then
+        taken = granted
+      else
+        granted = 0
+        status = 0
+        over = used + 1 - limit
+      end
+    elseif op == 4 then
+      granted = v[p + 3] - used
+      if n < granted then granted = n end
+      if granted < 0 then granted = 0 end
+      taken = granted
+    elseif op == 5 or op == 6 then
+      if at == 0 or at > cutoff then given = n < used and n or used end
+      granted = given
+    elseif op ~= 0 then
+      status = -5
+    end
+    if over > 0 then
+      local reached = last_us
+      if not moved then
+        local low, high, field, bound = oldest, count - 1, 2, base + over - 1
+        local passed
+        local near, near_from = s, 0
+        while low <= high do
+          local middle = (low + high - (low + high) % 2) / 2
+          local pair, place = near, 16 * middle - near_from
+          if not pair then
+            if high - low < 64 then
+              near, near_from = call('GETRANGE', key, 16 * low, 16 * high + 15), 16 * low
+              pair, place = near, 16 * middle - near_from
+            else
+              pair, place = call('GETRANGE', key, place, place + 15), 0
+            end
+          end
+          local us, sum = unpack_doubles('<dd', pair, place + 1)
+          if (field == 1 and us or sum) > bound then
+            reached, high = us, middle - 1
+          else
+            passed, low = sum, middle + 1
+          end
+        end
+      end
+      wait = reached + window_us - now
+    end
+    local entry_us = last_us
+    if taken > 0 then
+      entry_us = now + resolution_us - 1
+      entry_us = entry_us - entry_us % resolution_us
+      if entry_us < last_us then entry_us = last_us end
+    end
+    local next = used + taken - given
+    if next < limit then remaining = limit - next end
+    if next > 0 then reset = entry_us + window_us - now end
+    local renew = next > 0 and entry_us + window_us > stop
+    if op ~= 2 and (taken > 0 or given > 0 or renew or moved and used > 0) then
+      local pushed = taken > 0 and (count == 0 or entry_us > last_us)
+      local kept_from = 1
+      local whole = moved or count == 0 or total + taken > 4503599627370496
+      if moved then
+        kept_from = oldest
+      elseif count > 0 and (pushed or whole) then
+        local live = oldest
+        if base > passed and (oldest > 1 or first_total <= base) then
+          local low, high, field, bound, reached = oldest, count, 2, base, nil
+          local passed
+          local near, near_from = s, 0
+          while low <= high do
+            local middle = (low + high - (low + high) % 2) / 2
+            local pair, place = near, 16 * middle - near_from
+            if not pair then
+              if high - low < 64 then
+                near, near_from = call('GETRANGE', key, 16 * low, 16 * high + 15), 16 * low
+                pair, place = near, 16 * middle - near_from
+              else
+                pair, place = call('GETRANGE', key, place, place + 15), 0
+              end
+            end
+            local us, sum = unpack_doubles('<dd', pair, place + 1)
+            if (field == 1 and us or sum) > bound then
+              reached, high = us, middle - 1
+            else
+              passed, low = sum, middle + 1
+            end
+          end
+          live = low
+        end
+        if 2 * (live - 1) > count then whole = true end
+        if whole then kept_from = live end
+      end
+      if given > 0 then dead_total = base + given elseif whole then dead_total = base end
+      if whole or renew then
+        stop = entry_us + window_us + 16777216
+        ttl = stop - now
+      end
+      if whole then
+        local shift = 0
+        if kept_from > count or total + taken > 4503599627370496 then shift = base end
+        local kept = ''
+        if moved then
+          if kept_from <= count then kept = pack('<dd', now, total - shift) end
+        elseif kept_from <= count then
+          if s then kept = string.sub(s, 16 * kept_from + 1) else kept = call('GETRANGE', key, 16 * kept_from, -1) end
+          if shift > 0 then
+            local pairs_kept = {}
+            for place = 1, #kept, 16 do
+              local us, sum = unpack_doubles('<dd', kept, place)
+              pairs_kept[#pairs_kept + 1] = pack('<dd', us, sum - shift)
+            end
+            kept = table.concat(pairs_kept)
+          end
+        end
+        if taken > 0 then
+          if entry_us == last_us and kept ~= '' then kept = string.sub(kept, 1, -17) end
+          kept = kept .. pack('<dd', entry_us, total + taken - shift)
+        end
+        write, value = 2, pack('<dd', dead_total - shift, stop) .. kept
+        if s == nil then s = '' end
+      elseif taken == 0 then
+        write, value = 3, pack('<dd', dead_total, stop)
+      else
+        if pushed then
+          write, value, offset = 3, pack('<dd', entry_us, total + taken), 16 * count + 16
+        else
+          write, value, offset = 3, pack('<d', total + taken), 16 * count + 8
+        end
+        if renew then header = pack('<dd', dead_total, stop) end
+      end
+    end
   elseif kind == 7 then
     status = -5
   elseif kind == 8 then
@@ -335,16 +544,14 @@ while i < checks do
       if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
       if prefix then
         local life_ms = call('PTTL', key)
-        if s == false and write ~= 2 then s = '' end
         if write == 2 then
-          s = value
+          s = type(value) == 'number' and string.format('%.0f', value) or value
         elseif write == 1 then
           s = string.format('%.0f', s + value)
         elseif write == 3 then
           s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
           if header then s = header .. string.sub(s, #header + 1) end
         end
-        if type(s) == 'number' then s = string.format('%.0f', s) end
         if block_us > 0 then s = prefix .. s end
         if life_ms < ttl_ms then life_ms = ttl_ms end
         if life_ms < 1 then life_ms = 3600000 end
@@ -419,16 +626,14 @@ while i < checks do
             if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
             if prefix then
               local life_ms = call('PTTL', key)
-              if s == false and write ~= 2 then s = '' end
               if write == 2 then
-                s = value
+                s = type(value) == 'number' and string.format('%.0f', value) or value
               elseif write == 1 then
                 s = string.format('%.0f', s + value)
               elseif write == 3 then
                 s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
                 if header then s = header .. string.sub(s, #header + 1) end
               end
-              if type(s) == 'number' then s = string.format('%.0f', s) end
               if block_us > 0 then s = prefix .. s end
               if life_ms < ttl_ms then life_ms = ttl_ms end
               if life_ms < 1 then life_ms = 3600000 end

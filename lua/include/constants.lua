@@ -65,3 +65,7 @@ BLOCK_BYTE = 66
 BLOCK_LENGTH = 9
 -- pairs of a log that are read with all the other keys; a log that may grow longer is read apart
 LOG_PREFETCH_MAX = 256
+-- pairs that are read at once in the search of a long log
+LOG_NEAR_PAIRS = 64
+-- totals of a log start at 0 again before they pass this (2^52)
+LOG_TOTAL_MAX = 4503599627370496
