@@ -41,7 +41,7 @@ export function compilePlan(config: LimitConfig, options: CompileOptions = {}): 
       problems.map(({ option, message }) => ({
         path: option,
         value: undefined,
-        message: `${config.algorithm}: ${message}`,
+        message: `the ${option} ${message}`,
       })),
     )
   }

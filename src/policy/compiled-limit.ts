@@ -1,7 +1,7 @@
-import type { Plan } from '../core/plan.js'
+import type { ConcurrencyPlan, Plan } from '../core/plan.js'
 import { PolicyError, type Problem } from '../errors.js'
 import { buildPlan } from './compile-plan.js'
-import type { LimitConfig } from './config.js'
+import type { BucketConfig, GcraConfig, LimitConfig } from './config.js'
 import type { LimitOverride, PolicyLimit } from './limit.js'
 import { rangeProblems } from './ranges.js'
 import { Refusal, show } from './refusal.js'
@@ -81,22 +81,28 @@ export class CompiledLimit implements PolicyLimit {
     if (burst !== undefined && !hasBurst(this.config)) {
       refuse('burst', burst, `${show(burst)} has no effect on '${this.config.algorithm}', which has no burst`)
     }
-    const config: LimitConfig = hasBurst(this.config)
-      ? { ...this.config, limit, burst }
-      : { ...this.config, limit }
+    const config = withUnits(this.config, limit, burst)
     if (problems.length === 0) {
-      for (const { option, message } of rangeProblems(config)) refuse(option, undefined, message)
+      for (const { option, message } of rangeProblems(config))
+        refuse(option, undefined, `the ${option} ${message}`)
     }
     if (problems.length > 0) throw new PolicyError(problems)
     return config
   }
 }
 
-const hasBurst = (config: LimitConfig): config is Extract<LimitConfig, { burst?: number | undefined }> =>
+/** The config with other numbers of units; what it says of bursts is meant for its own limit. */
+function withUnits(config: LimitConfig, limit: number, burst: number | undefined): LimitConfig {
+  if (hasBurst(config)) return { ...config, limit, burst }
+  if (config.algorithm !== 'quota' || config.spreadBurst === undefined) return { ...config, limit }
+  return { ...config, limit, spreadBurst: Math.min(config.spreadBurst, limit) }
+}
+
+const hasBurst = (config: LimitConfig): config is GcraConfig | BucketConfig =>
   config.algorithm === 'gcra' || config.algorithm === 'token_bucket' || config.algorithm === 'leaky_bucket'
 
 function windowMs(config: LimitConfig, plan: Plan): number {
   if ('windowUs' in config) return config.windowUs / 1000
   if (plan.algorithm === 'quota') return (plan.period1Us - plan.period0Us) / 1000
-  return plan.algorithm === 'concurrency' ? plan.leaseUs / 1000 : 0
+  return (plan as ConcurrencyPlan).leaseUs / 1000
 }

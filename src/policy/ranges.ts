@@ -87,7 +87,7 @@ export function rangeProblems(config: LimitConfig): readonly RangeProblem[] {
       if (BigInt(gcraIntervalTicks(config)) * BigInt(limit) * 50n > BigInt(8 * config.windowUs) * 51n) {
         refuse(
           'limit',
-          `is a rate at which 'gcra' would admit over 2 % less than asked (it counts in eighths of a microsecond); ` +
+          `is more per window than 'gcra' counts closely: it would admit over 2 % less than asked; ` +
             `use 'token_bucket', which is exact`,
         )
       }

@@ -60,12 +60,14 @@ function readPolicy(input: unknown, path: string, report: Report): PolicyConfig 
     const message =
       algorithmsWith(name).length > 0
         ? `belongs to a single limit; write it inside the entries of 'limits'`
-        : `is not an option of a policy; options are limits, ${list(POLICY_OPTIONS)}${didYouMean(name, POLICY_OPTIONS)}`
+        : `is not an option of a policy; options are ${list(SEVERAL_OPTIONS)}${didYouMean(name, SEVERAL_OPTIONS)}`
     report(at(path, name), value, message)
   }
   const read = readLimits(limits, at(path, 'limits'), report)
   return options && { ...options, limits: read }
 }
+
+const SEVERAL_OPTIONS = ['limits', ...POLICY_OPTIONS]
 
 const NO_OPTIONS = { by: undefined, group: undefined, onStoreFailure: undefined, deadlineMs: undefined }
 

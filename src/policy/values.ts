@@ -1,5 +1,6 @@
 import { isTimeZone } from './calendar.js'
 import { didYouMean, list, Refusal, show } from './refusal.js'
+import { readDuration } from './units.js'
 
 /** Readers of single options: the value as it was given in, the value an algorithm can use or a Refusal out. */
 
@@ -57,4 +58,14 @@ export function readTimeZone(value: unknown): string | Refusal {
   if (isTimeZone(value)) return value
   const hint = didYouMean(value, Intl.supportedValuesOf('timeZone'))
   return new Refusal(`${show(value)} is no time zone that this runtime knows${hint}`)
+}
+
+/** The longest wait that a timer takes: 24.8 days. */
+const DEADLINE_US_MAX = (2 ** 31 - 1) * 1000
+
+/** How long to wait for the store, to integer us. */
+export function readDeadline(value: unknown): number | Refusal {
+  const us = readDuration(value)
+  if (us instanceof Refusal || us <= DEADLINE_US_MAX) return us
+  return new Refusal(`${show(value)} is longer than a timer can wait; write at most '24d', or about '100ms'`)
 }
