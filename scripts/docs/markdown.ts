@@ -10,7 +10,7 @@ export interface Fence {
   text: string
 }
 
-export interface Link {
+interface Link {
   line: number
   target: string
 }

@@ -73,7 +73,10 @@ async function startOn(port: number, options: StartRedisOptions): Promise<RedisS
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] })
 
   // A test run that dies without stopping its servers must not leave them behind.
-  const killOnExit = () => child.kill('SIGKILL')
+  const killOnExit = () => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
   process.once('exit', killOnExit)
 
   const gone = new Promise<void>(resolve => {
