@@ -301,9 +301,244 @@ while i < checks do
       end
     end
   elseif kind == 3 or kind == 4 then
-    status = -5
+    local burst, debt_limit, drain_units, drain_us = v[p + 1], v[p + 2], v[p + 3], v[p + 4]
+    local since, count, drained, key_end = now, 0, 0, 0
+    local stored_since, stored_count, stored_drained, stored_drain_us
+    local repair = false
+    if s then
+      if #s ~= 40 then
+        status = -3
+      else
+        stored_since, stored_count, stored_drained, stored_drain_us, key_end = unpack_doubles('<ddddd', s)
+        if not (stored_since >= 0 - 9007199254740992 and stored_since <= 9007199254740992 and stored_count >= 0 and stored_count <= 9007199254740992
+          and stored_drained >= 0 and stored_drained < stored_drain_us and stored_drain_us <= 9007199254740992
+          and key_end >= 0 - 9007199254740992 and key_end <= 9007199254740992 and stored_since % 1 == 0 and stored_count % 1 == 0
+          and stored_drained % 1 == 0 and stored_drain_us % 1 == 0 and key_end % 1 == 0) then
+          status = -3
+        else
+          since, count = stored_since, stored_count
+          if count > debt_limit then count = debt_limit end
+          if stored_drain_us == drain_us then drained = stored_drained end
+          if since - now > 10000000 then
+            since = now
+            repair = count > 0
+          end
+          local elapsed = now - since
+          if elapsed >= v[p + 5] then
+            count = 0
+          elseif elapsed > 0 then
+            local gone = drained + elapsed * drain_units
+            drained = gone % drain_us
+            local units = (gone - drained) / drain_us
+            if units < count then
+              count = count - units
+              since = now
+            else
+              count = 0
+            end
+          end
+          if count == 0 then since, drained = now, 0 end
+        end
+      end
+    end
+    local next, next_drained = count, drained
+    local ahead = 0
+    if status == -3 then
+      repair = false
+    elseif op == 1 or op == 2 then
+      if count + n <= burst then
+        granted = n
+        if v[p + 7] == 1 then ahead = count end
+        if op == 1 then next = count + n end
+      elseif n > burst then
+        status = -1
+      else
+        status = 0
+        ahead = count + n - burst
+      end
+    elseif op == 3 then
+      granted = burst - count
+      if n < granted then granted = n end
+      if granted > 0 then
+        if v[p + 7] == 1 then ahead = count end
+        next = count + granted
+      else
+        granted = 0
+        status = 0
+        ahead = count + 1 - burst
+      end
+    elseif op == 4 then
+      if count < debt_limit then
+        next = count + n
+        if next > debt_limit then next = debt_limit end
+      end
+      granted = next - count
+    elseif op == 5 then
+      local due
+      if v[p + 7] == 1 then
+        local left = count * drain_us - drained + drain_units - 1
+        due = count > 0 and at == since + (left - left % drain_units) / drain_units
+      else
+        due = at == 0 or now - at <= v[p + 6]
+      end
+      if due then
+        granted = n < count and n or count
+        next = count - granted
+      end
+    elseif op == 6 then
+      local age, back = 0, 0
+      if now > at then age = now - at end
+      if age < v[p + 5] then back = (n < debt_limit and n or debt_limit) * drain_us - age * drain_units end
+      if back > 0 then
+        local level = count * drain_us - drained - back
+        if level < 0 then level = 0 end
+        local up = level + drain_us - 1
+        next = (up - up % drain_us) / drain_us
+        next_drained = next * drain_us - level
+        granted = count - next
+      end
+    elseif op ~= 0 then
+      status = -5
+    end
+    if next == 0 then since, next_drained = now, 0 end
+    if next < burst then remaining = burst - next end
+    if ahead > 0 then
+      local left = ahead * drain_us - drained + drain_units - 1
+      wait = since - now + (left - left % drain_units) / drain_units
+    end
+    if next > 0 then
+      local left = next * drain_us - next_drained + drain_units - 1
+      reset = since - now + (left - left % drain_units) / drain_units
+    end
+    local changed = next ~= count or next_drained ~= drained
+    if op ~= 2 and (changed or repair or count > 0 and now + reset > key_end) then
+      if not changed then
+        next, next_drained, drain_us = stored_count, stored_drained, stored_drain_us
+        since = repair and now or stored_since
+      end
+      if now + reset > key_end then
+        ttl = reset + 16777216
+        write, value = 2, pack('<ddddd', since, next, next_drained, drain_us, now + ttl)
+      else
+        write, value = 3, pack('<dddd', since, next, next_drained, drain_us)
+      end
+    end
   elseif kind == 5 then
-    status = -5
+    local limit, window_us = v[p + 1], v[p + 2]
+    local start, length, previous, current = now - now % window_us, window_us, 0, 0
+    local fresh, repair = true, false
+    if s then
+      if #s ~= 32 then
+        status = -3
+      else
+        local stored_start, stored_length, stored_previous, stored_current = unpack_doubles('<dddd', s)
+        if not (stored_start >= 0 - 9007199254740992 and stored_start <= 9007199254740992 and stored_length >= 1
+          and stored_length <= 35184372088832 and stored_previous >= 0 and stored_previous <= 134217728
+          and stored_current >= 0 and stored_current <= 134217728 and stored_start % 1 == 0 and stored_length % 1 == 0
+          and stored_previous % 1 == 0 and stored_current % 1 == 0) then
+          status = -3
+        elseif now < stored_start + 2 * stored_length then
+          start, length, previous, current = stored_start, stored_length, stored_previous, stored_current
+          if start - now > 10000000 then
+            start = now - now % length
+            current = previous + current
+            if current > 134217728 then current = 134217728 end
+            previous = 0
+            repair = current > 0
+          elseif now >= start + length then
+            start = start + length
+            previous = current
+            current = 0
+          else
+            fresh = false
+          end
+        end
+      end
+    end
+    local part_us, parts = 1, length
+    if length > 16777216 then
+      local up = length + 16777216 - 1
+      part_us = (up - up % 16777216) / 16777216
+      up = length + part_us - 1
+      parts = (up - up % part_us) / part_us
+    end
+    local weight = parts
+    if now > start then weight = parts - (now - start - (now - start) % part_us) / part_us end
+    local level = previous * weight + current * parts
+    local refused, charge = 0, 0
+    local next_previous, next_current = previous, current
+    if status == -3 then
+      repair = false
+    elseif op == 1 or op == 2 then
+      if level + n * parts <= limit * parts then
+        granted = n
+        if op == 1 then charge = n end
+      elseif n > limit then
+        status = -1
+      else
+        refused = n
+      end
+    elseif op == 3 then
+      local room = limit * parts - level
+      if room < parts then
+        refused = 1
+      else
+        granted = (room - room % parts) / parts
+        if n < granted then granted = n end
+        charge = granted
+      end
+    elseif op == 4 then
+      local room = v[p + 3] - current
+      if room > 0 then
+        granted = n < room and n or room
+        charge = granted
+      end
+    elseif op == 5 or op == 6 then
+      if at == 0 or at >= start then
+        granted = n < current and n or current
+        next_current = current - granted
+      elseif at >= start - length then
+        granted = n < previous and n or previous
+        next_previous = previous - granted
+      end
+    elseif op ~= 0 then
+      status = -5
+    end
+    if refused > 0 then
+      status = 0
+      local from, room, fading = start, (limit - current - refused) * parts, previous
+      if room < 0 then
+        from, room, fading = start + length, (limit - refused) * parts, current
+      end
+      local faded_us = (parts - (room - room % fading) / fading) * part_us
+      if faded_us < 0 then faded_us = 0 elseif faded_us > length then faded_us = length end
+      wait = from + faded_us - now
+    elseif charge > 0 and length == window_us then
+      next_current = current + charge
+    elseif charge > 0 then
+      local up = level + parts - 1
+      next_current = (up - up % parts) / parts + charge
+      if next_current > 134217728 then next_current = 134217728 end
+      next_previous = 0
+      length = window_us
+      start = now - now % length
+      fresh = true
+    end
+    local room = limit * parts - next_previous * weight - next_current * parts
+    if room > 0 then remaining = (room - room % parts) / parts end
+    if next_current > 0 then
+      reset = start + 2 * length - now
+    elseif next_previous > 0 then
+      reset = start + length - now
+    end
+    if op ~= 2 and (repair or next_current ~= current or next_previous ~= previous) then
+      if fresh then
+        ttl = start + 2 * length - now
+        write, value = 2, pack('<dddd', start, length, next_previous, next_current)
+      else
+        write, value, offset = 3, pack('<dd', next_previous, next_current), 16
+      end
+    end
   elseif kind == 6 then
     local limit, window_us, resolution_us = v[p + 1], v[p + 2], v[p + 4]
     local cutoff = now - window_us
@@ -509,7 +744,135 @@ while i < checks do
       end
     end
   elseif kind == 7 then
-    status = -5
+    local total, start, stop = v[p + 1], v[p + 2], v[p + 3]
+    local instant = now
+    local stored_start, stored_stop, used = nil, nil, 0
+    if s then
+      if #s ~= 24 then
+        status = -3
+      else
+        stored_start, stored_stop, used = unpack_doubles('<ddd', s)
+        if not (stored_start >= 0 - 9007199254740992 and stored_start <= stored_stop and stored_stop <= 9007199254740992 and used >= 0
+          and used <= 9007199254740992 and stored_start % 1 == 0 and stored_stop % 1 == 0 and used % 1 == 0) then
+          status = -3
+        elseif stored_start > now and stored_start - now <= 10000000 then
+          instant = stored_start
+        end
+      end
+    end
+    if instant >= stop then start, stop = stop, v[p + 4] end
+    local fresh, repair = true, false
+    if status ~= -3 then
+      if instant < start or instant >= stop then
+        status = -4
+      elseif not s then
+        used = 0
+      elseif stored_start - now > 10000000 then
+        repair = used > 0
+      elseif now < stored_stop and stored_start >= start then
+        fresh = stored_stop ~= stop
+        repair = used > 0 and stored_stop < stop
+      else
+        used = 0
+      end
+    end
+    local pace = total
+    if v[p + 5] == 1 and status == 1 then
+      local factor, part, whole, carry, quotient = total, instant - start, stop - start, 0, 0
+      local rest = factor * part + carry
+      if rest < 9007199254740992 then
+        quotient = (rest - rest % whole) / whole
+      else
+        quotient, rest = 0, 0
+        local weight = 4398046511104
+        while weight >= 1 do
+          local below = factor % weight
+          rest = rest * 128 + (factor - below) / weight * part
+          if weight == 1 then rest = rest + carry end
+          factor = below
+          below = rest % whole
+          quotient = quotient * 128 + (rest - below) / whole
+          rest = below
+          weight = weight / 128
+        end
+      end
+      if v[p + 6] + quotient < total then pace = v[p + 6] + quotient end
+    end
+    local next = used
+    local refused = 0
+    if status ~= 1 then
+      repair = false
+    elseif op == 1 or op == 2 then
+      if used + n <= pace then
+        granted = n
+        if op == 1 then next = used + n end
+      elseif n > total then
+        status = -1
+      else
+        refused = n
+      end
+    elseif op == 3 then
+      granted = pace - used
+      if n < granted then granted = n end
+      if granted > 0 then
+        next = used + granted
+      else
+        granted = 0
+        refused = 1
+      end
+    elseif op == 4 then
+      local debt_limit = v[p + 7]
+      if used < debt_limit then
+        next = used + n
+        if next > debt_limit then next = debt_limit end
+      end
+      granted = next - used
+    elseif op == 5 or op == 6 then
+      if at == 0 or at >= start then
+        granted = n < used and n or used
+        next = used - granted
+      end
+    elseif op ~= 0 then
+      status = -5
+    end
+    if refused > 0 then
+      status = 0
+      local from, factor, part = stop, 0, 0
+      if used + refused <= total then
+        from, factor, part = start, stop - start, used + refused - v[p + 6]
+      elseif v[p + 5] == 1 and refused > v[p + 6] then
+        if now >= v[p + 3] then status = -4 end
+        factor, part = v[p + 4] - v[p + 3], refused - v[p + 6]
+      end
+      local whole, carry, quotient = total, total - 1, 0
+      local rest = factor * part + carry
+      if rest < 9007199254740992 then
+        quotient = (rest - rest % whole) / whole
+      else
+        quotient, rest = 0, 0
+        local weight = 4398046511104
+        while weight >= 1 do
+          local below = factor % weight
+          rest = rest * 128 + (factor - below) / weight * part
+          if weight == 1 then rest = rest + carry end
+          factor = below
+          below = rest % whole
+          quotient = quotient * 128 + (rest - below) / whole
+          rest = below
+          weight = weight / 128
+        end
+      end
+      wait = from + quotient - now
+    end
+    if next < pace then remaining = pace - next end
+    if next > 0 then reset = stop - now end
+    if op ~= 2 and (repair or next ~= used) then
+      if fresh then
+        write, value, ttl = 2, pack('<ddd', start, stop, next), stop - now
+      else
+        write, value = 3, pack('<ddd', start, stop, next)
+      end
+    end
   elseif kind == 8 then
     status = -5
   elseif status ~= 2 then

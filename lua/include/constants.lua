@@ -69,3 +69,10 @@ LOG_PREFETCH_MAX = 256
 LOG_NEAR_PAIRS = 64
 -- totals of a log start at 0 again before they pass this (2^52)
 LOG_TOTAL_MAX = 4503599627370496
+
+-- sliding_counter: parts a window is divided into, at most; the largest count; the longest window of any plan
+COUNTER_PARTS_MAX = 16777216
+COUNTER_MAX = 134217728
+WINDOW_MAX = 35184372088832
+-- quota: 128^6
+MULDIV_FIRST_DIGIT = 4398046511104
