@@ -32,10 +32,9 @@ export function didYouMean(name: string, names: Iterable<string>): string {
   const candidates = [...names]
   if (candidates.length === 0) return ''
   const nearest = closest(name.toLowerCase(), candidates)
-  // A third of the letters may differ: more, and the hint is noise.
-  return distance(name.toLowerCase(), nearest.toLowerCase()) <= Math.max(1, Math.floor(name.length / 3))
-    ? `; did you mean '${nearest}'?`
-    : ''
+  // A third of the letters may differ: more, or with too few of them, the hint is noise.
+  const allowed = name.length < 3 ? 0 : Math.ceil(name.length / 3)
+  return distance(name.toLowerCase(), nearest.toLowerCase()) <= allowed ? `; did you mean '${nearest}'?` : ''
 }
 
 const IDENTIFIER = /^[A-Za-z_$][A-Za-z0-9_$]*$/
