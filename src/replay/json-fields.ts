@@ -98,7 +98,8 @@ export function fieldAt(object: object, name: string): unknown {
 
 /** A field as text: strings, numbers and booleans, or the first entry of a list of them. */
 export function fieldText(value: unknown): string | undefined {
-  if (typeof value === 'string') return value
+  // JSON can write half a surrogate pair, which has no UTF-8 form and so no key.
+  if (typeof value === 'string') return value.toWellFormed()
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return Array.isArray(value) && typeof value[0] === 'string' ? value[0] : undefined
+  return Array.isArray(value) && typeof value[0] === 'string' ? fieldText(value[0]) : undefined
 }

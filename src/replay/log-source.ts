@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
+import { LogError } from './log-error.js'
 
 /** Called with the bytes read so far, before decompression, and their total where it is known. */
 export type OnBytes = (readBytes: number, totalBytes: number | undefined) => void
@@ -17,14 +18,39 @@ export interface LogSource {
 /**
  * Opens a log: a file, or standard input for `-`. Gzip is told by its first two bytes, not by the name.
  *
- * @throws the system's error (`ENOENT`, `EACCES`, `EISDIR`, …) when the file cannot be read
+ * @throws LogError when the file cannot be read; so do `chunks`, for a failing disk and for damaged gzip data
  */
 export async function openLog(path: string, onBytes: OnBytes = () => {}): Promise<LogSource> {
-  if (path === '-') return { name: 'stdin', chunks: decompressed(counted(process.stdin, undefined, onBytes)) }
-  const stats = await stat(path)
+  if (path === '-') {
+    return { name: 'stdin', chunks: named('stdin', decompressed(counted(process.stdin, undefined, onBytes))) }
+  }
+  const stats = await stat(path).catch(error => {
+    throw unreadable(path, error)
+  })
   // A pipe or a device has no size to count towards.
   const totalBytes = stats.isFile() ? stats.size : undefined
-  return { name: basename(path), chunks: decompressed(counted(createReadStream(path), totalBytes, onBytes)) }
+  const bytes = counted(createReadStream(path), totalBytes, onBytes)
+  return { name: basename(path), chunks: named(path, decompressed(bytes)) }
+}
+
+/** Says of every failure which log it was. */
+async function* named(path: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* chunks
+  } catch (error) {
+    throw unreadable(path, error as NodeJS.ErrnoException)
+  }
+}
+
+function unreadable(path: string, error: NodeJS.ErrnoException): LogError {
+  if (error.code?.startsWith('Z_') === true) {
+    return new LogError(
+      `${path}: the gzip data is damaged or cut off (${error.message}); ` +
+        `what can be read of it: gzip -dc FILE | sluice replay -`,
+      { cause: error },
+    )
+  }
+  return new LogError(`${path}: cannot be read (${error.message})`, { cause: error })
 }
 
 async function* counted(

@@ -1,18 +1,7 @@
 import type { Verdict } from './decider.js'
+import type { ReplayPolicy } from './replay-policy.js'
 import { isoTime, type Offender, type PolicyReport, shareOf } from './report.js'
 import type { TimelineBucket } from './timeline.js'
-
-/** A policy as a replay needs to know it. */
-export interface ReplayPolicy {
-  readonly name: string
-  /** Parts of the request it counts by, at least one. */
-  readonly by: readonly string[]
-  readonly limits: readonly {
-    readonly limit: number
-    readonly windowMs: number
-    readonly algorithm: string
-  }[]
-}
 
 interface SubjectTally {
   readonly parts: readonly string[]
@@ -64,7 +53,7 @@ export class PolicyTally {
     return {
       name,
       by: [...by],
-      limits: limits.map(({ limit, windowMs, algorithm }) => ({ limit, windowMs, algorithm })),
+      limits: [...limits],
       requests: this.#requests,
       withoutSubject: this.withoutSubject,
       allowed: this.#requests - this.#refused,

@@ -1,12 +1,12 @@
 import TinyQueue from 'tinyqueue'
 import type { LoggedRequest } from './logged-request.js'
 
-/** Requests held at most, whatever the window: the oldest leave early when there are more. */
+/** Requests held at most, whatever the window: the time of the oldest is closed early when there are more. */
 export const HELD_MAX = 262_144
 
 interface Held {
   readonly request: LoggedRequest
-  /** When it is decided: the time of the request, or the clock's where that has passed it already. */
+  /** When it is decided: its own time, or for a late one the earliest that is still open. */
   readonly atUs: number
   readonly sequence: number
 }
@@ -21,8 +21,8 @@ export interface Instant {
 /**
  * Puts the requests of a log in order of time. Servers write a line when a request ends and stamp it, some of them, with
  * its start, so a log is out of order by as much as requests last. A request is held until one was seen whose time is
- * later by the whole window (a watermark); one that comes later still is *late*, and is decided at the time the clock
- * has reached, since a limiter cannot go back.
+ * later by more than the window (a watermark). One that comes later still is *late*: since a limiter cannot go back, it
+ * is decided at the earliest time that is still open, which is the newest time of the log less the window.
  */
 export class ReorderBuffer {
   readonly #windowUs: number
@@ -30,13 +30,14 @@ export class ReorderBuffer {
   readonly #queue = new TinyQueue<Held>([], (a, b) => a.atUs - b.atUs || a.sequence - b.sequence)
   #sequence = 0
   #newestUs = 0
-  #nowUs = 0
+  /** Times before this are closed: what belongs to them may be decided. */
+  #openUs = 0
 
   /** Requests whose time was before that of a line above them. */
   outOfOrder = 0
   /** Those among them that came too late to be put in order. */
   late = 0
-  /** How far the latest of the late ones was behind the clock, in us. */
+  /** How far the latest of the late ones was behind the earliest time still open, in us. */
   longestLateUs = 0
 
   constructor(windowUs: number, heldMax = HELD_MAX) {
@@ -48,24 +49,24 @@ export class ReorderBuffer {
     const { timeUs } = request
     if (timeUs < this.#newestUs) this.outOfOrder++
     else this.#newestUs = timeUs
-    if (timeUs < this.#nowUs) {
+    this.#openUs = Math.max(this.#openUs, this.#newestUs - this.#windowUs)
+    if (timeUs < this.#openUs) {
       this.late++
-      this.longestLateUs = Math.max(this.longestLateUs, this.#nowUs - timeUs)
+      this.longestLateUs = Math.max(this.longestLateUs, this.#openUs - timeUs)
     }
-    this.#queue.push({ request, atUs: Math.max(timeUs, this.#nowUs), sequence: this.#sequence++ })
+    this.#queue.push({ request, atUs: Math.max(timeUs, this.#openUs), sequence: this.#sequence++ })
+    const first = this.#queue.peek() as Held
+    if (this.#queue.length > this.#heldMax) this.#openUs = Math.max(this.#openUs, first.atUs + 1)
   }
 
   /**
-   * Takes out the earliest instant that no line to come should belong to, or `undefined` when there is none yet.
+   * Takes out the earliest instant that is closed, or `undefined` when there is none.
    *
    * @param ended whether the log is at its end, so that nothing more is waited for
    */
   shift(ended: boolean): Instant | undefined {
     const first = this.#queue.peek()
-    if (first === undefined) return undefined
-    const settled = first.atUs + this.#windowUs < this.#newestUs
-    if (!settled && !ended && this.#queue.length <= this.#heldMax) return undefined
-    this.#nowUs = first.atUs
+    if (first === undefined || (!ended && first.atUs >= this.#openUs)) return undefined
     const requests: LoggedRequest[] = []
     while (this.#queue.peek()?.atUs === first.atUs) requests.push((this.#queue.pop() as Held).request)
     return { nowUs: first.atUs, requests }

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js'
-import type { Decider, ReplayCheck } from './decider.js'
+import type { Decider, ReplayCheck, Verdict } from './decider.js'
 import type { FieldNames } from './json-parser.js'
 import { type LogLine, readLines } from './line-reader.js'
 import { LogError } from './log-error.js'
@@ -7,8 +7,9 @@ import { createLineParser, detectFormat, partsOf, SAMPLE_LINES } from './log-for
 import type { LogSource } from './log-source.js'
 import { LogTally } from './log-tally.js'
 import { isFault, type LineParser, LOG_FORMATS, type LogFormat } from './logged-request.js'
-import { PolicyTally, policyTimeline, type ReplayPolicy } from './policy-tally.js'
+import { PolicyTally, policyTimeline } from './policy-tally.js'
 import { type Instant, ReorderBuffer } from './reorder-buffer.js'
+import type { ReplayPolicy } from './replay-policy.js'
 import { REPORT_SCHEMA, type ReplayReport } from './report.js'
 import { Timeline } from './timeline.js'
 
@@ -50,6 +51,19 @@ export async function replay(source: LogSource, options: ReplayOptions): Promise
   return run.finish(source.name)
 }
 
+/** Instants that are asked before the first of them is answered. */
+const ASKED_AHEAD_MAX = 256
+
+interface CountedCheck extends ReplayCheck {
+  readonly policyIndex: number
+}
+
+interface Asked {
+  readonly nowUs: number
+  readonly checks: readonly CountedCheck[]
+  readonly verdicts: readonly Verdict[]
+}
+
 class ReplayRun {
   readonly #options: ReplayOptions
   readonly #tallies: readonly PolicyTally[]
@@ -59,6 +73,7 @@ class ReplayRun {
   readonly #log = new LogTally()
   readonly #order: ReorderBuffer
   readonly #timeline: Timeline
+  #asked: Promise<Asked>[] = []
   parser: LineParser | undefined
 
   constructor(options: ReplayOptions) {
@@ -78,8 +93,7 @@ class ReplayRun {
     const format = this.#options.format ?? detectFormat(texts, fields)
     if (format === undefined) {
       if (texts.some(text => text.trim() !== '')) throw noRequests(texts.length)
-      this.#log.lines += sample.length
-      this.#log.blank += sample.length
+      for (const line of sample) this.#take(line)
       return
     }
     const parser = createLineParser(format, this.#parts, fields)
@@ -96,13 +110,16 @@ class ReplayRun {
   }
 
   async read(lines: readonly LogLine[]): Promise<void> {
-    this.#options.signal?.throwIfAborted()
-    for (const line of lines) this.#take(line)
-    await this.#decide(false)
+    for (const line of lines) {
+      this.#take(line)
+      while (this.#ask(false)) await this.#settle()
+    }
+    await this.#settle()
   }
 
   async finish(name: string): Promise<ReplayReport> {
-    await this.#decide(true)
+    while (this.#ask(true)) await this.#settle()
+    await this.#settle()
     if (this.#log.requests === 0 && this.#log.malformed > 0) throw noRequests(this.#log.lines)
     const buckets = this.#timeline.buckets()
     return {
@@ -133,42 +150,55 @@ class ReplayRun {
     }
   }
 
-  async #decide(ended: boolean): Promise<void> {
-    for (let instant = this.#order.shift(ended); instant !== undefined; instant = this.#order.shift(ended)) {
-      const { checks, tallies } = this.#checksOf(instant)
-      const answer = this.#options.decider.decide(instant.nowUs, checks)
+  /**
+   * Asks for the instants that are closed, as far ahead of their answers as allowed. Called after every line, so that the
+   * answers do not depend on how the log came in pieces.
+   *
+   * @returns whether more is closed than may be asked ahead
+   */
+  #ask(ended: boolean): boolean {
+    while (this.#asked.length < ASKED_AHEAD_MAX) {
+      const instant = this.#order.shift(ended)
+      if (instant === undefined) return false
+      const { nowUs } = instant
+      const checks = this.#checksOf(instant)
+      const answer = this.#options.decider.decide(nowUs, checks)
       // An engine in process answers at once, and a promise for every instant would be most of the work.
-      const verdicts = answer instanceof Promise ? await answer : answer
-      for (const [index, verdict] of verdicts.entries()) {
-        const refused = verdict.allowed ? 0 : 1
-        const policyIndex = tallies[index] as number
-        ;(this.#tallies[policyIndex] as PolicyTally).add(
-          (checks[index] as ReplayCheck).subject,
-          instant.nowUs,
-          verdict,
-        )
-        this.#timeline.add(2 * policyIndex + refused, instant.nowUs)
-      }
+      if (answer instanceof Promise) this.#asked.push(answer.then(verdicts => ({ nowUs, checks, verdicts })))
+      else this.#count({ nowUs, checks, verdicts: answer })
+    }
+    return true
+  }
+
+  async #settle(): Promise<void> {
+    for (const answered of await Promise.all(this.#asked)) this.#count(answered)
+    this.#asked = []
+    this.#options.signal?.throwIfAborted()
+  }
+
+  #count({ nowUs, checks, verdicts }: Asked): void {
+    for (const [index, { policyIndex, subject }] of checks.entries()) {
+      const verdict = verdicts[index] as Verdict
+      ;(this.#tallies[policyIndex] as PolicyTally).add(subject, nowUs, verdict)
+      this.#timeline.add(2 * policyIndex + (verdict.allowed ? 0 : 1), nowUs)
     }
   }
 
-  #checksOf(instant: Instant): { checks: ReplayCheck[]; tallies: number[] } {
-    const checks: ReplayCheck[] = []
-    const tallies: number[] = []
+  #checksOf(instant: Instant): CountedCheck[] {
+    const checks: CountedCheck[] = []
     for (const request of instant.requests) {
       for (const [policyIndex, tally] of this.#tallies.entries()) {
         const subject = (this.#partIndexes[policyIndex] as readonly number[]).map(
           index => request.parts[index],
         )
         if (subject.every(part => part !== undefined)) {
-          checks.push({ policy: tally.policy.name, subject, cost: this.#options.cost })
-          tallies.push(policyIndex)
+          checks.push({ policy: tally.policy, subject, cost: this.#options.cost, policyIndex })
         } else {
           tally.withoutSubject++
         }
       }
     }
-    return { checks, tallies }
+    return checks
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ALGORITHMS } from '../core/plan.js'
 
 /**
  * What a replay tells: the JSON that `sluice replay --json` prints, which the table and the page are drawn from. It
@@ -55,12 +56,20 @@ const offender = z.strictObject({
 
 const bucket = z.strictObject({ from: time, allowed: count, refused: count })
 
+const limit = z.strictObject({
+  algorithm: z.enum(ALGORITHMS),
+  limit: z.int().positive(),
+  /** null for a quota, which has a calendar period. */
+  windowMs: z.number().positive().nullable(),
+  period: z.enum(['day', 'week', 'month', 'quarter', 'year']).nullable(),
+  /** Units that pass at once after a pause; null for algorithms without a burst of their own. */
+  burst: z.int().positive().nullable(),
+})
+
 const policy = z.strictObject({
   name: z.string(),
   by: z.array(z.string()),
-  limits: z.array(
-    z.strictObject({ limit: z.int().positive(), windowMs: z.number().positive(), algorithm: z.string() }),
-  ),
+  limits: z.array(limit),
   /** Requests the policy counted; the others lack a part it counts by. */
   requests: count,
   withoutSubject: count,
@@ -91,6 +100,7 @@ export const replayReportSchema = z.strictObject({
 
 export type ReplayReport = z.infer<typeof replayReportSchema>
 export type PolicyReport = ReplayReport['policies'][number]
+export type LimitReport = PolicyReport['limits'][number]
 export type Offender = PolicyReport['top'][number]
 export type LogReport = ReplayReport['log']
 

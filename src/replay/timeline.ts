@@ -5,9 +5,7 @@ const SECOND_US = 1_000_000
 const DAY_US = 86_400 * SECOND_US
 
 /** Sizes a reader can name. Each is a multiple of the one before, so that joining loses nothing. */
-const SIZES_US = [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200].map(
-  size => size * SECOND_US,
-)
+const SIZES_US = [1, 2, 10, 30, 60, 120, 600, 1800, 3600, 7200, 21_600, 43_200].map(size => size * SECOND_US)
 
 const nextSize = (sizeUs: number): number =>
   SIZES_US.find(size => size > sizeUs) ?? Math.max(DAY_US, sizeUs * 2)

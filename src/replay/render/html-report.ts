@@ -32,9 +32,9 @@ export function renderHtml(report: ReplayReport): string {
 </head>
 <body>
 <header>
-<p class="brand"><svg aria-hidden="true" viewBox="0 0 24 24"><path class="water" d="M2 16c2.5-2.4 4.5-2.4 7 0M2 20.5c2.5-2.4 4.5-2.4 7 0M15 20.5c2.5-2.4 4.5-2.4 7 0"/><path class="gate" d="M12 2v20M8.5 5h7"/></svg>Sluice replay</p>
+<p class="brand"><svg aria-hidden="true" viewBox="0 0 24 24"><path class="gate" d="M7 8h10v5H7z"/><path d="M5 3v12M19 3v12M5 5h14"/><path class="water" d="M2 20c2.2-2 4.4-2 6.6 0s4.4 2 6.6 0 4.4-2 6.6 0"/></svg>Sluice replay</p>
 <h1>${headline(policies)}</h1>
-<p class="lead">${log.from === null || log.to === null ? html`${log.name} holds no requests.` : html`<b>${log.name}</b> · ${plural(log.requests, 'request')} · ${dayMinuteText(log.from)} to ${dayMinuteText(log.to)} UTC`}</p>
+<p class="lead">${log.from === null || log.to === null ? html`${log.name} holds no requests.` : html`<b>${log.name}</b> <span>${plural(log.requests, 'request')}</span> <span>${dayMinuteText(log.from)} to ${dayMinuteText(log.to)} UTC</span>`}</p>
 </header>
 <main>
 ${policies.map(policy => policySection(policy, report))}
@@ -65,8 +65,8 @@ ${offenderTable(policy, report.log)}
 }
 
 function tiles(policy: PolicyReport): Markup[] {
-  const { requests, refused, refusedShare, subjects, limitedSubjects, longestWaitMs, top, by } = policy
-  const ofTop = top.reduce((sum, offender) => sum + offender.refused, 0)
+  const { requests, refused, refusedShare, subjects, limitedSubjects, longestWaitMs, top } = policy
+  const mostRefused = top[0]?.refused ?? 0
   const shown = [
     tile(
       'Refused',
@@ -74,15 +74,15 @@ function tiles(policy: PolicyReport): Markup[] {
       `${percentText(refusedShare)} of ${plural(requests, 'request')}`,
       refused > 0,
     ),
-    tile('Limited', countText(limitedSubjects), `of ${countText(subjects)} by ${by.join(' and ')}`, false),
+    tile('Subjects limited', countText(limitedSubjects), `of ${countText(subjects)} in all`, false),
   ]
   if (refused > 0) {
     shown.push(
       tile('Longest wait', durationText(longestWaitMs), 'until the same request passes', false),
       tile(
-        'Concentration',
-        percentText(shareOf(ofTop, refused)),
-        `of refusals fell on ${top.length === 1 ? 'one' : `the first ${top.length}`}`,
+        'Most refused',
+        percentText(shareOf(mostRefused, refused)),
+        'of refusals fell on one subject',
         false,
       ),
     )

@@ -13,7 +13,7 @@ export function offenderTable(policy: PolicyReport, log: ReplayReport['log']): M
 <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">${by.join(' and ')}</th><th role="columnheader" scope="col">requests</th><th role="columnheader" scope="col">refused</th><th role="columnheader" scope="col">share</th><th role="columnheader" scope="col">longest wait</th><th role="columnheader" scope="col">seen</th></tr></thead>
 <tbody role="rowgroup">${top.map(offender => row(offender, most, log))}</tbody>
 </table>
-${rest === 0 ? html`` : html`<p class="muted">and ${countText(rest)} more</p>`}`
+${rest === 0 ? html`` : html`<p class="rest">and ${countText(rest)} more</p>`}`
 }
 
 function row(offender: Offender, most: number, log: ReplayReport['log']): Markup {
@@ -36,7 +36,7 @@ function seenStrip({ first, last }: Offender, { from, to }: ReplayReport['log'])
   const spanMs = Math.max(1, Date.parse(to ?? last) - startMs)
   const left = percent(Date.parse(first) - startMs, spanMs)
   const width = percent(Date.parse(last) - Date.parse(first), spanMs)
-  return html`<span class="strip"><i style="left:${left}%;width:${width}%"></i></span><span class="quiet">${dayMinuteText(first)} to ${dayMinuteText(last)}</span>`
+  return html`<span class="strip"><i style="left:min(${left}%,100% - 4px);width:${width}%"></i></span><span class="quiet">${dayMinuteText(first)} to ${dayMinuteText(last)}</span>`
 }
 
 const percent = (part: number, whole: number): number => Math.round((part / whole) * 1000) / 10

@@ -24,18 +24,19 @@ header, main, footer { max-width: 1080px; margin: 0 auto; padding: 0 clamp(16px,
 header { padding-top: clamp(24px, 5vw, 56px); padding-bottom: clamp(16px, 3vw, 32px); }
 h1, h2, h3, p, dl, dd, figure, ul { margin: 0; padding: 0; }
 .brand { display: flex; align-items: center; gap: 8px; color: var(--muted); font-weight: 600; font-size: 14px; }
-.brand svg { width: 22px; height: 22px; fill: none; stroke-width: 2; stroke-linecap: round; }
+.brand svg { width: 24px; height: 24px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; }
 .water { stroke: var(--allowed); }
-.gate { stroke: var(--refused); }
+.gate { stroke: none; fill: var(--refused); }
 h1 { margin-top: 12px; font-size: clamp(30px, 6.4vw, 56px); line-height: 1.06; letter-spacing: -.025em; font-weight: 750; text-wrap: balance; }
 h1 em { font-style: normal; color: var(--refused); white-space: nowrap; }
 h1 em.fine { color: var(--fine); }
 .lead { margin-top: 14px; color: var(--muted); font-size: clamp(15px, 2vw, 18px); text-wrap: pretty; overflow-wrap: anywhere; }
 .lead b { color: var(--ink); font-weight: 600; }
+.lead b, .lead span { display: inline-block; margin-right: 14px; }
 section { background: var(--card); border-radius: 16px; box-shadow: var(--shadow); padding: clamp(18px, 3.4vw, 36px); margin-bottom: clamp(14px, 2.4vw, 24px); }
 h2 { font-size: clamp(20px, 3vw, 26px); line-height: 1.2; letter-spacing: -.015em; overflow-wrap: anywhere; }
 h3 { font-size: 16px; line-height: 1.3; }
-.policy, .muted { color: var(--muted); }
+.policy, .muted, .rest { color: var(--muted); }
 .policy { margin-top: 2px; overflow-wrap: anywhere; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(136px, 100%), 1fr)); gap: 10px; margin-top: 20px; }
 .tile { background: var(--wash); border-radius: 12px; padding: 12px 16px 14px; }
@@ -80,7 +81,8 @@ thead th { color: var(--muted); font-size: 13px; border-top: 0; }
 .meter i { border-radius: 2px; }
 .strong { font-weight: 700; color: var(--refused); }
 .strip { display: block; position: relative; height: 6px; width: 110px; margin-left: auto; background: var(--wash); border-radius: 3px; }
-.strip i { position: absolute; top: 0; height: 6px; min-width: 4px; max-width: 100%; border-radius: 3px; background: var(--muted); transform: translateX(-2px); }
+.strip i { position: absolute; top: 0; height: 6px; min-width: 4px; max-width: 100%; border-radius: 3px; background: var(--muted); }
+.rest { margin-top: 12px; font-size: 14px; }
 .quiet { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; white-space: nowrap; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(104px, 1fr)); gap: 12px 16px; margin-top: 14px; }
 .facts dd { font-weight: 600; }

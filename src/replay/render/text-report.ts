@@ -130,7 +130,8 @@ function timelineLines(
   return [
     '',
     ...rows.map(
-      ([label, counts, mark]) => `${INDENT}${label.padEnd(LABEL_WIDTH)}${style(mark, bars(counts))}`,
+      ([label, counts, mark]) =>
+        `${INDENT}${label.padEnd(LABEL_WIDTH)}${style(mark, bars(counts).trimEnd())}`,
     ),
     `${INDENT}${' '.repeat(LABEL_WIDTH)}${style('dim', cutToWidth(`a bar is ${size}, the highest ${peaks}`, room))}`,
   ]

@@ -68,23 +68,29 @@ function bar(
   return html`<g><title>${told}</title><rect class="hit" x="${x}" width="${BAR_WIDTH}" y="0" height="${HEIGHT}"/>${rect('allowed', 0, allowed)}${rect('refused', allowed, allowed + refused)}</g>`
 }
 
-/** Every second mark can go on a narrow page. */
+/** Where the marks are days and times of day, a narrow page shows the days alone; else every second mark. */
 function timeAxis(timeline: readonly Bucket[], bucketMs: number): Markup {
   const fromMs = Date.parse((timeline[0] as Bucket).from)
   const spanMs = timeline.length * bucketMs
   const { stepMs, marksMs } = timeMarks(fromMs, fromMs + spanMs, TIME_MARKS_MAX)
-  return html`<div class="times" aria-hidden="true">${marksMs.map(
-    (markMs, index) =>
-      html`<span class="${index % 2 === 0 ? 'main' : 'spare'}" style="left:${round(((markMs - fromMs) / spanMs) * 100)}%">${timeText(markMs, stepMs, index)}</span>`,
-  )}</div>`
+  const mixed = stepMs < DAY_MS && marksMs.some(isMidnight)
+  const labels = marksMs.map((markMs, index) => {
+    const left = round(((markMs - fromMs) / spanMs) * 100)
+    const className = (mixed ? isMidnight(markMs) : index % 2 === 0) ? 'main' : 'spare'
+    // The last of the axis has no room for a text.
+    return left > 94
+      ? html``
+      : html`<span class="${className}" style="left:${left}%">${timeText(markMs, stepMs)}</span>`
+  })
+  return html`<div class="times" aria-hidden="true">${labels}</div>`
 }
 
-/** The day where it begins or is not known yet, else the time of day. */
-function timeText(markMs: number, stepMs: number, index: number): string {
+const isMidnight = (timeMs: number): boolean => timeMs % DAY_MS === 0
+
+function timeText(markMs: number, stepMs: number): string {
   const iso = new Date(markMs).toISOString()
-  if (stepMs >= DAY_MS || markMs % DAY_MS === 0) return dayText(iso)
-  const time = stepMs < 60_000 ? iso.slice(11, 19) : iso.slice(11, 16)
-  return index === 0 ? `${dayText(iso)} ${time}` : time
+  if (isMidnight(markMs)) return dayText(iso)
+  return stepMs < 60_000 ? iso.slice(11, 19) : iso.slice(11, 16)
 }
 
 const round = (value: number): number => Math.round(value * 100) / 100

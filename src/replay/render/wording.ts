@@ -1,4 +1,4 @@
-import type { PolicyReport, ReplayReport } from '../report.js'
+import type { LimitReport, PolicyReport, ReplayReport } from '../report.js'
 
 /** Numbers, times and limits as a person reads them: one wording for the terminal and the page. */
 
@@ -42,18 +42,23 @@ export function durationText(ms: number): string {
   return shown.map(([count, unit]) => `${count} ${unit}`).join(' ')
 }
 
-/** `30 per minute`, `1,000 per 15 minutes`, `5 per 259.2 seconds`. */
-export function rateText(limit: number, windowMs: number): string {
+/** `30 per minute`, `1,000 per 15 minutes`, `5 per 259.2 seconds`, `1,000 per month`; a burst of its own is told. */
+export function limitText({ limit, windowMs, period, burst }: LimitReport): string {
+  const per = windowMs === null ? (period ?? 'period') : windowText(windowMs)
+  const bursts = burst === null || burst === limit ? '' : ` with a burst of ${countText(burst)}`
+  return `${countText(limit)} per ${per}${bursts}`
+}
+
+function windowText(windowMs: number): string {
   const [unit, unitMs] = WINDOW_UNITS.find(([, size]) => windowMs % size === 0) ?? ['second', 1000]
   const units = windowMs / unitMs
-  return `${countText(limit)} per ${units === 1 ? unit : `${grouped.format(units)} ${unit}s`}`
+  return units === 1 ? unit : `${grouped.format(units)} ${unit}s`
 }
 
 /** `30 per minute by ip, sliding_window`. */
 export function policyText({ limits, by }: PolicyReport): string {
-  const rates = limits.map(({ limit, windowMs }) => rateText(limit, windowMs)).join(' and ')
   const algorithms = [...new Set(limits.map(({ algorithm }) => algorithm))].join(', ')
-  return `${rates} by ${by.join(' and ')}, ${algorithms}`
+  return `${limits.map(limitText).join(' and ')} by ${by.join(' and ')}, ${algorithms}`
 }
 
 /** A subject of one part is its value; of several, each with its name. */
@@ -84,7 +89,7 @@ export function noteTexts({ log, policies }: ReplayReport): string[] {
   if (log.late > 0) {
     notes.push(
       `${plural(log.late, 'line')} came too late to be put in order (up to ${durationText(log.longestLateMs)}), ` +
-        `and counted at the time the log had reached; --reorder takes a longer wait`,
+        `and counted at a later time; a longer --reorder puts them in order`,
     )
   }
   for (const { name, by, withoutSubject } of policies) {
