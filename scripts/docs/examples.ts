@@ -178,7 +178,7 @@ function runOne({ page, line, kind, file, text }: Example, redisUrl: string | un
     timeout: RUN_LIMIT_MS,
     env: {
       ...process.env,
-      PATH: `${join(scratch, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`,
+      PATH: `${join(scratch, 'bin')}:${dirname(process.execPath)}:${process.env.PATH}`,
     },
   })
   if (ended.status === 0) return []

@@ -1,8 +1,16 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { dirname } from 'node:path'
-import { describe, expect, inject, test } from 'vitest'
+import { describe, expect, inject, test, vi } from 'vitest'
 import { startRedis } from '../support/redis-server.js'
+
+const runSource = new URL('../../scripts/run-source.ts', import.meta.url).href
+const START = `
+  import { startRedis } from '${new URL('../support/redis-server.ts', import.meta.url).href}'
+  console.log(JSON.stringify(await startRedis()))
+`
 
 describe('a server started for tests', () => {
   test('answers once started, keeps nothing on disk and is gone once stopped', async () => {
@@ -17,9 +25,23 @@ describe('a server started for tests', () => {
     expect(() => process.kill(server.pid, 0)).toThrow('ESRCH')
   })
 
+  test('goes with the process that started it, however that one dies', async () => {
+    const starter = spawn(process.execPath, ['--import', runSource, '--input-type=module', '--eval', START], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = (await once(starter.stdout, 'data')) as [Buffer]
+    const { port, socketPath } = JSON.parse(line.toString()) as { port: number; socketPath: string }
+    const client = createConnection(port, '127.0.0.1')
+    await once(client, 'connect')
+
+    starter.kill('SIGKILL')
+    await once(client.resume(), 'end')
+    await vi.waitUntil(() => !existsSync(dirname(socketPath)))
+  })
+
   test('says what was missing when its program does not exist', async () => {
     await expect(startRedis({ binary: '/nowhere/redis-server' })).rejects.toThrow(
-      /cannot start \/nowhere\/redis-server.*Run scripts\/setup/,
+      /\/nowhere\/redis-server ended before it served.*not found/s,
     )
   })
 

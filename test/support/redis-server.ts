@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -61,8 +61,24 @@ export async function startRedis(options: StartRedisOptions = {}): Promise<Redis
   }
 }
 
+/**
+ * Runs the server for as long as our end of its standard input is open, which no way of dying leaves open: neither
+ * Ctrl-C nor a killed test worker leaves a server or its folder behind. Signals of the terminal are the worker's
+ * affair. Once the server ends, so does the output; this shell holds none of it.
+ */
+const SUPERVISE = `
+  folder=$1; shift
+  trap '' INT TERM HUP
+  "$@" </dev/null &
+  echo "pid $!"
+  exec >/dev/null 2>&1
+  cat
+  kill -9 $!
+  wait
+  rm -rf "$folder"`
+
 async function startOn(port: number, options: StartRedisOptions): Promise<RedisServer> {
-  const binary = options.binary ?? process.env['SLUICE_TEST_REDIS_SERVER'] ?? 'redis-server'
+  const binary = options.binary ?? process.env.SLUICE_TEST_REDIS_SERVER ?? 'redis-server'
   const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'))
   const socketPath = join(folder, 'redis.sock')
   const args = [
@@ -70,61 +86,43 @@ async function startOn(port: number, options: StartRedisOptions): Promise<RedisS
     ...['--save', '', '--appendonly', 'no', '--daemonize', 'no', '--loglevel', 'notice'],
     ...(options.args ?? []),
   ]
-  const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-
-  // A test run that dies without stopping its servers must not leave them behind.
-  const killOnExit = () => {
-    child.kill('SIGKILL')
-    rmSync(folder, { recursive: true, force: true })
-  }
-  process.once('exit', killOnExit)
-
-  const gone = new Promise<void>(resolve => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
-  })
+  const child = spawn('sh', ['-c', SUPERVISE, 'supervise', folder, binary, ...args])
+  const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
   const stop = async () => {
-    process.off('exit', killOnExit)
-    child.kill('SIGKILL')
+    child.stdin.end()
     await gone
-    rmSync(folder, { recursive: true, force: true })
   }
 
   try {
-    await new Promise<void>((resolve, reject) => {
+    const pid = await new Promise<number>((resolve, reject) => {
       let log = ''
       const read = (chunk: Buffer) => {
-        // Once it serves, its log is only drained: an unread pipe would block the server.
+        // Once it serves, its log is only drained: a full pipe would block the server.
         if (log.includes('Ready to accept connections')) return
         log += chunk.toString()
-        if (log.includes('Ready to accept connections')) resolve()
+        if (log.includes('Ready to accept connections')) resolve(Number(/^pid (\d+)$/m.exec(log)?.[1]))
       }
       child.stdout.on('data', read)
       child.stderr.on('data', read)
-      child.once('error', cause =>
-        reject(new Error(`cannot start ${binary}: ${cause.message}. Run scripts/setup.`, { cause })),
-      )
-      child.once('exit', code =>
-        reject(new Error(`${binary} ended with code ${code} before it served:\n${log}`)),
-      )
+      child.once('error', reject)
+      child.stdout.once('end', () => {
+        reject(new Error(`${binary} ended before it served (scripts/setup brings one):\n${log}`))
+      })
     })
+    return {
+      url: `redis://127.0.0.1:${port}`,
+      port,
+      socketPath,
+      pid,
+      async cli(...cliArgs) {
+        const { stdout } = await run(cliOf(binary), ['-p', String(port), ...cliArgs])
+        return stdout.replace(/\n$/, '')
+      },
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error
-  }
-
-  const { pid } = child
-  if (pid === undefined) throw new Error(`${binary} runs without a process id`)
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    port,
-    socketPath,
-    pid,
-    async cli(...cliArgs) {
-      const { stdout } = await run(cliOf(binary), ['-p', String(port), ...cliArgs])
-      return stdout.replace(/\n$/, '')
-    },
-    stop,
   }
 }
 
