@@ -1,0 +1,155 @@
+import type { Plan } from '../core/plan.js'
+import { createStep, Op, type Step, Write } from '../core/step.js'
+import { type Clock, NOW_END_US, NOW_MIN_US, systemClock } from '../core/time.js'
+import { ClosedError, OptionError } from '../errors.js'
+import type { Limit } from '../policy.js'
+import type { Check, DecideOptions, Outcome, Source, SyncEngine } from './engine.js'
+import { type KeyTable, MemoryKeys } from './memory-keys.js'
+import { RequestDecider } from './memory-request.js'
+import { decideRow, type RowAlgorithm } from './memory-states.js'
+
+/** Keys held where the user names no number. About 130 MB when full, with short subjects and `gcra`. */
+export const DEFAULT_MAX_KEYS = 1_000_000
+/** No Map holds more. */
+const MAX_KEYS_LIMIT = 2 ** 24
+
+export interface MemoryEngineOptions {
+  /** What the time is. Default: the wall clock of the process. */
+  readonly clock?: Clock
+  /**
+   * Most keys held at once, 1 to 16,777,216; a key is one subject under one limit. When there are as many and another comes, the key
+   * goes that ends first among those that refuse nobody (a check of cost 1 would pass now); if all refuse, the one that
+   * ends first. Either way within one tick, about a millisecond. The subject of an evicted key starts anew. Default: 1,000,000.
+   */
+  readonly maxKeys?: number
+}
+
+/** What an engine in memory holds, for gauges. */
+export interface MemoryStats {
+  /** Keys held, those included that have ended and were not taken out yet. */
+  readonly keys: number
+  readonly maxKeys: number
+  /** Keys that had to go before their end, since the engine was made. Not 0: `maxKeys` is too small for the traffic. */
+  readonly evicted: number
+}
+
+/**
+ * Decides in this process. State is lost with the process (`FileEngine` keeps it) and shared with no other (`RedisEngine`
+ * shares it). Ended keys are taken out by the calls that come later, a few each; there are no timers.
+ */
+export class MemoryEngine implements SyncEngine {
+  readonly source: Source = 'memory'
+  lastNowUs = 0
+
+  readonly #clock: Clock
+  readonly #keys: MemoryKeys
+  readonly #requests: RequestDecider
+  readonly #step = createStep()
+  /** By `Limit.slot`: the table last used for it. */
+  readonly #tables: KeyTable[] = []
+  #closed = false
+
+  constructor({ clock = systemClock, maxKeys = DEFAULT_MAX_KEYS }: MemoryEngineOptions = {}) {
+    if (!Number.isInteger(maxKeys) || maxKeys < 1 || maxKeys > MAX_KEYS_LIMIT) {
+      throw new OptionError(`maxKeys: ${maxKeys} is not an integer from 1 to ${MAX_KEYS_LIMIT}`)
+    }
+    this.#clock = clock
+    this.#keys = new MemoryKeys(maxKeys)
+    this.#requests = new RequestDecider(this.#keys)
+  }
+
+  decideOne(
+    limit: Limit,
+    plan: Plan,
+    subject: string,
+    op: Op,
+    n: number,
+    at: number,
+    leaseId?: string,
+  ): Readonly<Step> {
+    const now = this.#begin()
+    const slotted = this.#tables[limit.slot]
+    const table = slotted !== undefined && slotted.limit === limit ? slotted : this.#openTable(limit)
+    const key = table.numbers.get(subject)
+    const step = this.#step
+    const { algorithm, stateLength } = table
+    const keys = this.#keys
+    if (key !== undefined && stateLength > 0 && op <= Op.rollback && n >= 1 && Number.isInteger(n)) {
+      // The common case, apart from the others for speed: the key is there, not blocked, its state in a row.
+      const { cells } = keys
+      const row = key * keys.rowLength
+      if ((cells[row] as number) > now) {
+        step.present = true
+        for (let i = 0; i < stateLength; i++) step.state[i] = cells[row + 1 + i] as number
+        decideRow(algorithm as RowAlgorithm, step, plan, op, n, at, now)
+        if (step.write === Write.none) return step
+        for (let i = 0; i < stateLength; i++) cells[row + 1 + i] = step.state[i] as number
+        if (step.write === Write.expire) keys.setStateEnd(key, now + step.ttlUs, now)
+        else keys.lifetimes.changed(key)
+        return step
+      }
+    }
+    this.#requests.decideOne(table, step, plan, subject, op, n, at, leaseId, now)
+    return step
+  }
+
+  decideSync(request: readonly Check[]): Outcome {
+    const [first] = request
+    if (request.length === 1 && first !== undefined) {
+      const { limit, plan, subject, op, n, at, leaseId } = first
+      const { status, granted, remaining, waitUs, resetUs } = this.decideOne(
+        limit,
+        plan,
+        subject,
+        op,
+        n,
+        at,
+        leaseId,
+      )
+      return { nowUs: this.lastNowUs, checks: [{ status, granted, remaining, waitUs, resetUs }] }
+    }
+    const nowUs = this.#begin()
+    const tables = request.map(({ limit }) => this.#openTable(limit))
+    return { nowUs, checks: this.#requests.decide(tables, request, nowUs) }
+  }
+
+  async decide(request: readonly Check[], options?: DecideOptions): Promise<Outcome> {
+    options?.signal?.throwIfAborted()
+    return this.decideSync(request)
+  }
+
+  async ready(): Promise<void> {
+    if (this.#closed) throw new ClosedError('the limiter was closed')
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+  }
+
+  stats(): MemoryStats {
+    return { keys: this.#keys.size, maxKeys: this.#keys.maxKeys, evicted: this.#keys.evicted }
+  }
+
+  /** Reads the clock and takes out a few of the keys that have ended. */
+  #begin(): number {
+    const now = this.#clock.nowUs()
+    if (!(now >= NOW_MIN_US && now < NOW_END_US)) {
+      throw new OptionError(
+        `clock: ${now} is not a time between 1985 and 2053 in us since 1970; correct the system's or the given clock`,
+      )
+    }
+    this.lastNowUs = now
+    if (now >= this.#keys.lifetimes.nothingEndsBeforeUs) this.#keys.reap(now)
+    if (this.#closed) throw new ClosedError('the limiter was closed')
+    return now
+  }
+
+  #openTable(limit: Limit): KeyTable {
+    const slotted = this.#tables[limit.slot]
+    if (slotted !== undefined && slotted.limit === limit) return slotted
+    const table = this.#keys.openTable(limit.keyName, limit.plan.algorithm)
+    table.limit = limit
+    this.#tables[limit.slot] = table
+    return table
+  }
+}

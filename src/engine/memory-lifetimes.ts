@@ -1,0 +1,128 @@
+import { NONE, TimingWheel } from './timing-wheel.js'
+
+/** Spreading done by one call at most, on the way to keys that have ended. */
+const SPREAD_BUDGET = 32
+
+/**
+ * When keys end, and which key goes when there is no room: what ends first among the keys that refuse nobody, and if
+ * all refuse, what ends first of all; to within one tick of the timing wheel.
+ *
+ * Whether a key refuses changes with time and with every check. Following that on each check would cost more than the
+ * check, so it is looked into only when a victim is wanted: keys found refusing on the way are set apart until they
+ * stop (known in advance) or change. Each is looked at once for each time it starts to refuse: O(1) amortised.
+ */
+export class Lifetimes {
+  /** Ends of all keys but those set apart, ends of those set apart, and when these stop refusing. */
+  readonly #ends: TimingWheel
+  readonly #refusingEnds: TimingWheel
+  readonly #releases: TimingWheel
+  readonly #refusedUntilUs: (key: number, nowUs: number) => number
+  #releaseUs = new Float64Array(0)
+  #capacity = 0
+
+  /**
+   * @param endUs when a key ends, us since the Unix epoch
+   * @param refusedUntilUs the first instant at which a check of cost 1 on this key passes; not after now: it passes now
+   */
+  constructor(endUs: (key: number) => number, refusedUntilUs: (key: number, nowUs: number) => number) {
+    this.#refusedUntilUs = refusedUntilUs
+    this.#ends = new TimingWheel(endUs)
+    this.#refusingEnds = new TimingWheel(endUs)
+    this.#releases = new TimingWheel(key => this.#releaseUs[key] as number)
+  }
+
+  /** No key ends before this instant. */
+  get nothingEndsBeforeUs(): number {
+    return Math.min(this.#ends.nothingDueBeforeUs, this.#refusingEnds.nothingDueBeforeUs)
+  }
+
+  /** Work done so far, as `TimingWheel.moves`. */
+  get moves(): number {
+    return this.#ends.moves + this.#refusingEnds.moves + this.#releases.moves
+  }
+
+  grow(capacity: number): void {
+    this.#capacity = capacity
+    this.#ends.grow(capacity)
+  }
+
+  add(key: number): void {
+    this.#ends.insert(key)
+  }
+
+  remove(key: number): void {
+    if (this.#isSetApart(key)) {
+      this.#refusingEnds.remove(key)
+      this.#releases.remove(key)
+      this.#releaseUs[key] = 0
+    } else {
+      this.#ends.remove(key)
+    }
+  }
+
+  /** The end of a key moved. */
+  moved(key: number): void {
+    this.remove(key)
+    this.#ends.insert(key)
+  }
+
+  /** The state of a key changed, its end did not. */
+  changed(key: number): void {
+    if (this.#releases.size > 0 && this.#isSetApart(key)) this.moved(key)
+  }
+
+  /** Takes out a key that has ended, or answers NONE when there is none to be found with a bounded amount of work. */
+  takeEnded(nowUs: number): number {
+    const key = this.#ends.takeDue(nowUs, SPREAD_BUDGET)
+    if (key !== NONE || this.#refusingEnds.size === 0) return key
+    const refusing = this.#refusingEnds.takeDue(nowUs, SPREAD_BUDGET)
+    if (refusing !== NONE) {
+      this.#releases.remove(refusing)
+      this.#releaseUs[refusing] = 0
+    }
+    return refusing
+  }
+
+  /** Takes out the key that makes room for another. There must be one. */
+  takeVictim(nowUs: number): number {
+    this.#release(nowUs)
+    for (let key = this.#ends.first(); key !== NONE; key = this.#ends.first()) {
+      const untilUs = this.#refusedUntilUs(key, nowUs)
+      this.#ends.remove(key)
+      if (untilUs <= nowUs) return key
+      this.#setApart(key, untilUs)
+    }
+    const key = this.#refusingEnds.first()
+    this.remove(key)
+    return key
+  }
+
+  /** Puts keys that no longer refuse back among the others. */
+  #release(nowUs: number): void {
+    if (nowUs < this.#releases.nothingDueBeforeUs) return
+    let key = this.#releases.takeDue(nowUs, Number.POSITIVE_INFINITY)
+    while (key !== NONE) {
+      this.#releaseUs[key] = 0
+      this.#refusingEnds.remove(key)
+      this.#ends.insert(key)
+      key = this.#releases.takeDue(nowUs, Number.POSITIVE_INFINITY)
+    }
+  }
+
+  #setApart(key: number, untilUs: number): void {
+    if (this.#releaseUs.length < this.#capacity) {
+      const releaseUs = new Float64Array(this.#capacity)
+      releaseUs.set(this.#releaseUs)
+      this.#releaseUs = releaseUs
+      this.#refusingEnds.grow(this.#capacity)
+      this.#releases.grow(this.#capacity)
+    }
+    this.#releaseUs[key] = untilUs
+    this.#refusingEnds.insert(key)
+    this.#releases.insert(key)
+  }
+
+  #isSetApart(key: number): boolean {
+    return key < this.#releaseUs.length && this.#releaseUs[key] !== 0
+  }
+}
