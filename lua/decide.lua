@@ -41,7 +41,7 @@ while i < checks do
     if s == nil then
       --- @include "load_log"
     elseif seen[key] then
-      s = call('GET', key)
+      s = try('GET', key)
       if type(s) == 'table' then s = false end
     end
     seen[key] = i
@@ -52,9 +52,9 @@ while i < checks do
     --- @include "lift_block"
   end
 
-  -- An algorithm reads its plan at v[p + 1] …, s, op, n, at and now, and sets these ten.
+  -- An algorithm reads its plan at v[p + 1] …, s, op, n, at and now, and sets these eleven.
   local status, granted, remaining, wait, reset = ALLOWED, 0, 0, 0, 0
-  local write, value, offset, header, ttl = NONE, nil, 0, nil, 0
+  local write, value, expected, offset, header, ttl = NONE, nil, 0, 0, nil, 0
   local p = HEADER + 1 + (plan_number - 1) * ROW
   local kind, action = v[p], nil
   if not (plan_number >= 1 and plan_number <= plans and n >= 1 and n % 1 == 0) then

@@ -28,7 +28,7 @@ const STATE_VERSION = 1
 
 const constants = new Map(
   readLines('include/constants')
-    .map(line => /^([A-Z][A-Z0-9_]+) = (-?\d+)$/.exec(line))
+    .map(line => /^([A-Z][A-Z0-9_]+) = (-?\d+|'[^']+')$/.exec(line))
     .filter(match => match !== null)
     .map(([, name, value]) => [name as string, value as string]),
 )
@@ -48,7 +48,7 @@ function expand(name: string, indent: string, depth: number): string[] {
   })
 }
 
-/** Numbers for names. A name in capitals that nothing defines would be a global, which scripts may not read. */
+/** Values for names. A name in capitals that nothing defines would be a global, which scripts may not read. */
 function substitute(code: string, file: string): string {
   return code.replace(/\b[A-Z][A-Z0-9_]{2,}\b(?=[^']*(?:'[^']*'[^']*)*$)/g, name => {
     if (name === 'KEYS' || name === 'ARGV') return name

@@ -1,5 +1,6 @@
-local call, tonumber, type = redis.pcall, tonumber, type
-local pack, unpack_doubles, find = struct.pack, struct.unpack, string.find
+local call, try, tonumber, type = redis.call, redis.pcall, tonumber, type
+local KEYS = KEYS
+local pack, unpack_doubles, find, format = struct.pack, struct.unpack, string.find, string.format
 local doubles = #(ARGV[1] or '') / 8
 if doubles % 1 ~= 0 or doubles < 5 or doubles > 7000 then
   return redis.error_reply('SLUICE the block has ' .. doubles * 8 .. ' bytes; it takes 8 a number, ' .. 5 .. ' to '
@@ -21,7 +22,7 @@ if not (plans >= 1 and columns >= 2 and columns <= 5 and columns % 1 == 0)
 end
 local ttl_min_ms = 0
 if now == 0 then
-  local time = redis.call('TIME')
+  local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 else
   ttl_min_ms = 3600000
@@ -42,7 +43,7 @@ for row = 5 + 1, plan_column, 8 do
   end
 end
 if not long then
-  states = redis.call('MGET', unpack(KEYS))
+  states = call('MGET', unpack(KEYS))
 else
   states = {}
   local near, place = {}, {}
@@ -52,7 +53,7 @@ else
     end
   end
   if #near > 0 then
-    near = redis.call('MGET', unpack(near))
+    near = call('MGET', unpack(near))
     for j = 1, #near do states[place[j]] = near[j] end
   end
 end
@@ -85,14 +86,14 @@ while i < checks do
   if first == last then
     s = states[i]
     if s == nil then
-      log_bytes = call('STRLEN', key)
+      log_bytes = try('STRLEN', key)
       if type(log_bytes) == 'table' or log_bytes == 0 then
         s = false
       elseif log_bytes <= 16 * 256 or log_bytes % 8 == 1 or op >= 7 then
-        s = call('GET', key)
+        s = try('GET', key)
       end
     elseif seen[key] then
-      s = call('GET', key)
+      s = try('GET', key)
       if type(s) == 'table' then s = false end
     end
     seen[key] = i
@@ -107,7 +108,7 @@ while i < checks do
       else
         s = states[i]
         if earlier or s == nil then
-          s = call('GET', key)
+          s = try('GET', key)
           if type(s) == 'table' then s = false end
         end
         fetched[i] = s
@@ -140,7 +141,7 @@ while i < checks do
     end
   end
   local status, granted, remaining, wait, reset = 1, 0, 0, 0, 0
-  local write, value, offset, header, ttl = 0, nil, 0, nil, 0
+  local write, value, expected, offset, header, ttl = 0, nil, 0, 0, nil, 0
   local p = 5 + 1 + (plan_number - 1) * 8
   local kind, action = v[p], nil
   if not (plan_number >= 1 and plan_number <= plans and n >= 1 and n % 1 == 0) then
@@ -216,13 +217,13 @@ while i < checks do
       local arrival = now_ticks + next
       local granule = arrival - arrival % 134217728
       if s then
-        write, value = 1, arrival - stored
+        write, value, expected = 1, format('%d', arrival - stored), arrival
       else
         write, value = 2, arrival
       end
       if not s or granule > stored then ttl = (granule + 2 * 134217728 - now_ticks) / 8 end
     end
-    if s and (write == 0 or first ~= last) and not find(s, '^%-?[1-9]%d*$') and s ~= '0' then
+    if s and (write == 0 or first ~= last) and s ~= '0' and not find(s, '^%-?[1-9]%d*$') then
       status = -3
     end
   elseif kind == 2 then
@@ -297,7 +298,7 @@ while i < checks do
       if not stored_start then
         write, value, ttl = 2, pack('<ddd', start, stop, next), stop - now
       else
-        write, value, offset = 3, pack('<d', next), 16
+        write, value, offset = 3, pack('<d', next), '16'
       end
     end
   elseif kind == 3 or kind == 4 then
@@ -874,14 +875,172 @@ while i < checks do
       end
     end
   elseif kind == 8 then
-    status = -5
+    local limit, lease_us = v[p + 1], v[p + 2]
+    local now_text = string.format('%.0f', now)
+    local id
+    if op >= 1 and (op ~= 2 or at ~= 0) then
+      id = at >= 2 and ARGV[at]
+      if not id or id == '' then status = -5 end
+    end
+    local used = 0
+    if s or prefix then
+      status = -2
+    elseif status == 1 then
+      used = call('ZCOUNT', key, '(' .. now_text, '+inf')
+      if type(used) == 'table' then
+        if not find(used.err, '^WRONGTYPE') then return used end
+        status, used = -2, 0
+      elseif used > 0 then
+        local block_end = tonumber(call('ZSCORE', key, 'B') or nil)
+        if block_end and block_end > now then
+          used = used - 1
+          block_us = block_end - now
+          if op <= 3 and not action then status, wait, reset = 2, block_us, block_us end
+        end
+      end
+    end
+    if status == 1 then
+      local own, own_end, others_end, ends = 0, 0, 0, nil
+      if twin and twin[i] and not looking then
+        local changed, earlier = {}, twin[i]
+        while earlier do
+          local write, change = pending[earlier][3], pending[earlier][4]
+          if write == 4 and not changed[change.id] then changed[change.id] = change end
+          earlier = twin[earlier]
+        end
+        ends = {}
+        local live = call('ZRANGEBYSCORE', key, '(' .. now_text, '+inf', 'WITHSCORES')
+        for place = 1, #live, 2 do
+          local holder, unit_end = string.match(live[place], '^%d+:(.*)$'), tonumber(live[place + 1])
+          if holder and not changed[holder] then
+            if holder == id then
+              own, own_end = own + 1, unit_end
+            else
+              ends[#ends + 1] = unit_end
+            end
+          end
+        end
+        for holder, change in pairs(changed) do
+          if holder == id then
+            own, own_end = change.units, change.stop
+          else
+            for _ = 1, change.units do ends[#ends + 1] = change.stop end
+          end
+        end
+        table.sort(ends)
+        used, others_end = own + #ends, ends[#ends] or 0
+      elseif used > 0 then
+        while id and own < 64 do
+          local unit_end = tonumber(call('ZSCORE', key, own .. ':' .. id) or nil)
+          if not unit_end or unit_end <= now then break end
+          own, own_end = own + 1, unit_end
+        end
+        if used > own then
+          local latest = call('ZREVRANGE', key, 0, block_us > 0 and own + 1 or own, 'WITHSCORES')
+          for place = 1, #latest, 2 do
+            if others_end == 0 and latest[place] ~= 'B' and not (id and string.match(latest[place], '^%d+:(.*)$') == id) then
+              others_end = tonumber(latest[place + 1])
+            end
+          end
+        end
+      end
+      local others = used - own
+      local held, over = own, 0
+      if op == 1 or op == 2 then
+        if n > limit or n > 64 then
+          status = -1
+        elseif others + n <= limit then
+          granted = n
+          if op == 1 then held = n end
+        else
+          status = 0
+          over = others + n - limit
+        end
+      elseif op == 3 then
+        granted = limit - others
+        if n < granted then granted = n end
+        if 64 < granted then granted = 64 end
+        if granted > 0 then
+          held = granted
+        else
+          granted = 0
+          status = 0
+          over = others + 1 - limit
+        end
+      elseif op == 4 then
+        granted = n < 64 and n or 64
+        held = granted
+      elseif op == 5 or op == 6 then
+        granted, held = own, 0
+      elseif op == 10 then
+        granted = own
+        if own == 0 then status = 0 end
+      elseif op ~= 0 then
+        status = -5
+      end
+      if over > 0 then
+        if ends then
+          wait = ends[over] - now
+        else
+          local soonest = call('ZRANGEBYSCORE', key, '(' .. now_text, '+inf', 'WITHSCORES', 'LIMIT', 0, over + own + 1)
+          for place = 1, #soonest, 2 do
+            if over > 0 and soonest[place] ~= 'B' and not (id and string.match(soonest[place], '^%d+:(.*)$') == id) then
+              over = over - 1
+              wait = soonest[place + 1] - now
+            end
+          end
+        end
+      end
+      local holds = granted > 0 and op ~= 2 and held > 0
+      if holds then own_end = now + lease_us end
+      local next = others + held
+      local last_end = others_end
+      if held > 0 and own_end > last_end then last_end = own_end end
+      if next < limit then remaining = limit - next end
+      if next > 0 then reset = last_end - now end
+      if holds or held < own then
+        local commands = { id = id, units = held, stop = own_end }
+        if holds then
+          local add, end_text = { 'ZADD', key }, string.format('%.0f', own_end)
+          for unit = 0, held - 1 do
+            add[2 * unit + 3], add[2 * unit + 4] = end_text, unit .. ':' .. id
+          end
+          commands[1] = add
+          if op ~= 10 then commands[2] = { 'ZREMRANGEBYSCORE', key, '-inf', now_text } end
+        end
+        if held < own then
+          local remove = { 'ZREM', key }
+          for unit = held, own - 1 do remove[#remove + 1] = unit .. ':' .. id end
+          commands[#commands + 1] = remove
+        end
+        if holds then
+          local life_ms = (lease_us + 999 - (lease_us + 999) % 1000) / 1000
+          if life_ms < ttl_min_ms then life_ms = ttl_min_ms end
+          commands[#commands + 1] = { 'PEXPIRE', key, life_ms, 'NX' }
+          commands[#commands + 1] = { 'PEXPIRE', key, life_ms, 'GT' }
+        end
+        write, value = 4, commands
+      end
+    end
   elseif status ~= 2 then
     status = -5
   end
   if action and status == 1 then
     write = 0
     if kind == 8 then
-      status = -5
+      local answer
+      if action == 7 then
+        call('DEL', key)
+      elseif action == 9 then
+        call('ZREM', key, 'B')
+      else
+        local life_ms = (n + 999 - (n + 999) % 1000) / 1000
+        if life_ms < ttl_min_ms then life_ms = ttl_min_ms end
+        answer = call('ZADD', key, string.format('%.0f', now + n), 'B')
+        call('PEXPIRE', key, life_ms, 'NX')
+        call('PEXPIRE', key, life_ms, 'GT')
+      end
+      if type(answer) == 'table' then return answer end
     elseif not s and not prefix and redis.call('EXISTS', key) == 1 then
       status = -2
     elseif action == 7 then
@@ -890,8 +1049,7 @@ while i < checks do
       local life_ms, block_ms = call('PTTL', key), (n + 999 - (n + 999) % 1000) / 1000
       if life_ms < block_ms then life_ms = block_ms end
       if life_ms < ttl_min_ms then life_ms = ttl_min_ms end
-      local answer = call('SET', key, 'B' .. pack('<d', now + n) .. (s or ''), 'PX', life_ms)
-      if answer.err then return answer end
+      call('SET', key, 'B' .. pack('<d', now + n) .. (s or ''), 'PX', life_ms)
     elseif prefix and s then
       local life_ms = call('PTTL', key)
       if life_ms < 1 then life_ms = 3600000 end
@@ -902,9 +1060,6 @@ while i < checks do
   end
   if first == last then
     if write ~= 0 and status >= 0 then
-      local answer = true
-      local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-      if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
       if prefix then
         local life_ms = call('PTTL', key)
         if write == 2 then
@@ -916,33 +1071,39 @@ while i < checks do
           if header then s = header .. string.sub(s, #header + 1) end
         end
         if block_us > 0 then s = prefix .. s end
+        local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+        if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
         if life_ms < ttl_ms then life_ms = ttl_ms end
         if life_ms < 1 then life_ms = 3600000 end
-        answer = call('SET', key, s, 'PX', life_ms)
+        call('SET', key, s, 'PX', life_ms)
       elseif write == 1 then
-        answer = call('INCRBY', key, value)
-        if type(answer) == 'table' and not find(s, '^%-?[1-9]%d*$') and s ~= '0' then
-          status, answer = -3, nil
+        local answer = try('INCRBY', key, value)
+        if answer ~= expected then
+          if s == '0' or find(s, '^%-?[1-9]%d*$') then return answer end
+          status = -3
+        elseif ttl > 0 then
+          local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+          if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+          call('PEXPIRE', key, ttl_ms)
         end
       elseif write == 3 then
-        answer = call('SETRANGE', key, offset, value)
+        call('SETRANGE', key, offset, value)
         if header then call('SETRANGE', key, 0, header) end
+        if ttl > 0 then
+          local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+          if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+          call('PEXPIRE', key, ttl_ms)
+        end
       elseif write == 2 then
+        local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+        if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
         if s then
-          answer = call('SET', key, value, 'PX', ttl_ms)
-        else
-          answer = call('SET', key, value, 'NX', 'PX', ttl_ms)
-          if not answer then status = -2 end
+          call('SET', key, value, 'PX', ttl_ms)
+        elseif not call('SET', key, value, 'NX', 'PX', ttl_ms) then
+          status = -2
         end
       else
-        for _, command in ipairs(value) do
-          answer = call(unpack(command))
-          if type(answer) == 'table' and answer.err then break end
-        end
-      end
-      if type(answer) == 'table' and answer.err then return answer end
-      if ttl > 0 and (write == 1 or write == 3) and not prefix and status >= 0 then
-        call('PEXPIRE', key, ttl_ms)
+        for _, command in ipairs(value) do call(unpack(command)) end
       end
     end
   else
@@ -951,7 +1112,7 @@ while i < checks do
     elseif status ~= 1 and op ~= 2 and op ~= 0 then
       refused = true
     end
-    pending[i] = { s, prefix, write, value, offset, header, ttl, block_us }
+    pending[i] = { s, prefix, write, value, offset, header, ttl, block_us, expected }
   end
   local r = 5 * i - 2
   if not looking then
@@ -968,7 +1129,7 @@ while i < checks do
       for j = first, last do
         local held = pending[j]
         if held[1] == false and held[3] == 2 and not held[2] and not twin[j]
-          and redis.call('EXISTS', KEYS[j]) == 1 then
+          and call('EXISTS', KEYS[j]) == 1 then
           o[5 * j - 1], failed = -2, true
           for place = 5 * j, 5 * j + 3 do o[place] = 0 end
         end
@@ -982,11 +1143,9 @@ while i < checks do
         for j = first, last do
           local held = pending[j]
           local key, s, prefix, status = KEYS[j], held[1], held[2], 1
-          local write, value, offset, header, ttl, block_us = held[3], held[4], held[5], held[6], held[7], held[8]
+          local write, value, offset, header = held[3], held[4], held[5], held[6]
+          local ttl, block_us, expected = held[7], held[8], held[9]
           if write ~= 0 then
-            local answer = true
-            local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-            if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
             if prefix then
               local life_ms = call('PTTL', key)
               if write == 2 then
@@ -998,33 +1157,39 @@ while i < checks do
                 if header then s = header .. string.sub(s, #header + 1) end
               end
               if block_us > 0 then s = prefix .. s end
+              local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+              if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
               if life_ms < ttl_ms then life_ms = ttl_ms end
               if life_ms < 1 then life_ms = 3600000 end
-              answer = call('SET', key, s, 'PX', life_ms)
+              call('SET', key, s, 'PX', life_ms)
             elseif write == 1 then
-              answer = call('INCRBY', key, value)
-              if type(answer) == 'table' and not find(s, '^%-?[1-9]%d*$') and s ~= '0' then
-                status, answer = -3, nil
+              local answer = try('INCRBY', key, value)
+              if answer ~= expected then
+                if s == '0' or find(s, '^%-?[1-9]%d*$') then return answer end
+                status = -3
+              elseif ttl > 0 then
+                local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+                if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+                call('PEXPIRE', key, ttl_ms)
               end
             elseif write == 3 then
-              answer = call('SETRANGE', key, offset, value)
+              call('SETRANGE', key, offset, value)
               if header then call('SETRANGE', key, 0, header) end
+              if ttl > 0 then
+                local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+                if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+                call('PEXPIRE', key, ttl_ms)
+              end
             elseif write == 2 then
+              local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+              if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
               if s then
-                answer = call('SET', key, value, 'PX', ttl_ms)
-              else
-                answer = call('SET', key, value, 'NX', 'PX', ttl_ms)
-                if not answer then status = -2 end
+                call('SET', key, value, 'PX', ttl_ms)
+              elseif not call('SET', key, value, 'NX', 'PX', ttl_ms) then
+                status = -2
               end
             else
-              for _, command in ipairs(value) do
-                answer = call(unpack(command))
-                if type(answer) == 'table' and answer.err then break end
-              end
-            end
-            if type(answer) == 'table' and answer.err then return answer end
-            if ttl > 0 and (write == 1 or write == 3) and not prefix and status >= 0 then
-              call('PEXPIRE', key, ttl_ms)
+              for _, command in ipairs(value) do call(unpack(command)) end
             end
           end
         end

@@ -1,7 +1,8 @@
 -- Reads and checks the block, the clock and the states. Leaves: v, now, injected floor of expiry, where the columns
 -- begin, states, and the reply's head in o.
-local call, tonumber, type = redis.pcall, tonumber, type
-local pack, unpack_doubles, find = struct.pack, struct.unpack, string.find
+local call, try, tonumber, type = redis.call, redis.pcall, tonumber, type
+local KEYS = KEYS
+local pack, unpack_doubles, find, format = struct.pack, struct.unpack, string.find, string.format
 
 local doubles = #(ARGV[1] or '') / 8
 if doubles % 1 ~= 0 or doubles < HEADER or doubles > DOUBLES_MAX then
@@ -25,7 +26,7 @@ end
 
 local ttl_min_ms = 0
 if now == 0 then
-  local time = redis.call('TIME')
+  local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 else
   ttl_min_ms = INJECTED_TTL_MIN_MS
@@ -49,7 +50,7 @@ for row = HEADER + 1, plan_column, ROW do
   end
 end
 if not long then
-  states = redis.call('MGET', unpack(KEYS))
+  states = call('MGET', unpack(KEYS))
 else
   states = {}
   local near, place = {}, {}
@@ -59,7 +60,7 @@ else
     end
   end
   if #near > 0 then
-    near = redis.call('MGET', unpack(near))
+    near = call('MGET', unpack(near))
     for j = 1, #near do states[place[j]] = near[j] end
   end
 end

@@ -1,10 +1,9 @@
 -- A block stands before the state: the value is written anew, under what is left of the block, and lives for as long
 -- as it did or longer.
 local life_ms = call('PTTL', key)
-if s == false and write ~= SET then s = '' end
 --- @include "patch"
-if type(s) == 'number' then s = string.format('%.0f', s) end
 if block_us > 0 then s = prefix .. s end
+--- @include "ttl_ms"
 if life_ms < ttl_ms then life_ms = ttl_ms end
 if life_ms < 1 then life_ms = INJECTED_TTL_MIN_MS end
-answer = call('SET', key, s, 'PX', life_ms)
+call('SET', key, s, 'PX', life_ms)

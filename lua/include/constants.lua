@@ -42,13 +42,16 @@ FOREIGN_VALUE = -3
 STALE_PLAN = -4
 BAD_CHECK = -5
 
--- writes: INCREASE adds `value` to the number stored; PATCH stores `value` at `offset` and, if set, `header` at 0; both
+-- writes: INCREASE adds `value` to the number stored, which is `expected` then; PATCH stores `value` at `offset` and, if set, `header` at 0; both
 -- keep the expiry unless `ttl` is set. SET stores `value` and makes the key live for `ttl`. LEASES runs the commands in `value`.
 NONE = 0
 INCREASE = 1
 SET = 2
 PATCH = 3
 LEASES = 4
+
+-- how Redis writes an integer other than 0
+INTEGER_TEXT = '^%-?[1-9]%d*$'
 
 -- time, in microseconds unless the name says ticks of 1/8 us (src/core/time.ts)
 EPOCH_2020 = 1577836800000000
@@ -76,3 +79,5 @@ COUNTER_MAX = 134217728
 WINDOW_MAX = 35184372088832
 -- quota: 128^6
 MULDIV_FIRST_DIGIT = 4398046511104
+-- concurrency: units that one lease can hold
+LEASE_UNITS_MAX = 64

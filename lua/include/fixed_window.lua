@@ -76,6 +76,6 @@ if op ~= PEEK and (repair or next ~= count) then
     write, value, ttl = SET, pack('<ddd', start, stop, next), stop - now
   else
     -- Only the count moves; the window and the expiry stay.
-    write, value, offset = PATCH, pack('<d', next), 16
+    write, value, offset = PATCH, pack('<d', next), '16'
   end
 end

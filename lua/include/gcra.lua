@@ -67,13 +67,14 @@ if op ~= PEEK and (repair or next ~= backlog) then
   local arrival = now_ticks + next
   local granule = arrival - arrival % GRANULE_TICKS
   if s then
-    write, value = INCREASE, arrival - stored
+    -- As text: Redis takes four times as long to write a number down as `format` does.
+    write, value, expected = INCREASE, format('%d', arrival - stored), arrival
   else
     write, value = SET, arrival
   end
   if not s or granule > stored then ttl = (granule + 2 * GRANULE_TICKS - now_ticks) / 8 end
 end
 -- INCRBY refuses what is no integer; where it does not run, the text is looked at here.
-if s and (write == NONE or first ~= last) and not find(s, '^%-?[1-9]%d*$') and s ~= '0' then
+if s and (write == NONE or first ~= last) and s ~= '0' and not find(s, INTEGER_TEXT) then
   status = FOREIGN_VALUE
 end

@@ -4,4 +4,4 @@ if status < DENIED then
 elseif status ~= ALLOWED and op ~= PEEK and op ~= LOOK then
   refused = true
 end
-pending[i] = { s, prefix, write, value, offset, header, ttl, block_us }
+pending[i] = { s, prefix, write, value, offset, header, ttl, block_us, expected }

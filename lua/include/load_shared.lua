@@ -10,7 +10,7 @@ else
   else
     s = states[i]
     if earlier or s == nil then
-      s = call('GET', key)
+      s = try('GET', key)
       if type(s) == 'table' then s = false end
     end
     fetched[i] = s

@@ -1,6 +1,6 @@
 -- The state s as `write` would leave it.
 if write == SET then
-  s = value
+  s = type(value) == 'number' and string.format('%.0f', value) or value
 elseif write == INCREASE then
   s = string.format('%.0f', s + value)
 elseif write == PATCH then

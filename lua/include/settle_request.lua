@@ -4,7 +4,7 @@ if not looking and not (refused or failed) then
   for j = first, last do
     local held = pending[j]
     if held[1] == false and held[3] == SET and not held[2] and not twin[j]
-      and redis.call('EXISTS', KEYS[j]) == 1 then
+      and call('EXISTS', KEYS[j]) == 1 then
       o[5 * j - 1], failed = WRONG_TYPE, true
       for place = 5 * j, 5 * j + 3 do o[place] = 0 end
     end
@@ -18,7 +18,8 @@ else
     for j = first, last do
       local held = pending[j]
       local key, s, prefix, status = KEYS[j], held[1], held[2], ALLOWED
-      local write, value, offset, header, ttl, block_us = held[3], held[4], held[5], held[6], held[7], held[8]
+      local write, value, offset, header = held[3], held[4], held[5], held[6]
+      local ttl, block_us, expected = held[7], held[8], held[9]
       if write ~= NONE then
         --- @include "commit"
       end
