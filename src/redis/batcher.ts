@@ -1,0 +1,205 @@
+import type { Check, Outcome } from '../engine/engine.js'
+import { ClosedError, StoreUnavailableError } from '../errors.js'
+import { FlightWindow } from './flight-window.js'
+import type { RedisClient } from './redis-client.js'
+import { ReplyReader } from './reply.js'
+import { BATCH_CHECKS_MAX, type KeyedRequest, RequestBlock } from './request-block.js'
+import { runScript, type Script } from './scripts.js'
+import { translateServerError } from './server-errors.js'
+
+/** Requests that wait to be sent. More would only wait longer than anybody does. */
+const WAITING_MAX = 100_000
+/** Batches under way whatever the window says: bounds what piles up behind a stalled server. */
+const IN_FLIGHT_MAX = 32
+
+interface Waiting extends KeyedRequest {
+  readonly signal: AbortSignal | undefined
+  readonly resolve: (outcome: Outcome) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/**
+ * Turns requests into batches, first come, first served, without a timer:
+ *
+ * - What is asked for in one turn of the event loop goes out together at the end of that turn; so one request alone
+ *   goes out in the turn that asked for it.
+ * - While batches are under way, the next one goes out too until they fill the window; from then on it waits for a
+ *   reply, and grows. So a slow link stays in use, and a busy server gets few and large batches.
+ * - What waiting cannot make larger does not wait: a full batch, or one with another injected time behind it.
+ *
+ * A request is never split over two batches and never sent twice.
+ */
+export class Batcher {
+  readonly #client: RedisClient
+  readonly #script: Script
+  readonly #elapsedMs: () => number
+  readonly #window = new FlightWindow()
+  readonly #block = new RequestBlock()
+  readonly #reader = new ReplyReader()
+  /** The first one is at `#head`; those before it were sent. */
+  readonly #waiting: Waiting[] = []
+  #head = 0
+  #inFlight = 0
+  #flushDue = false
+  /** A reply was settled in this turn of the event loop. */
+  #turnTaken = false
+  #closed = false
+  #onIdle: (() => void) | undefined
+
+  /**
+   * @param script `decide`
+   * @param elapsedMs a clock that never steps back, to measure round trips with
+   */
+  constructor(client: RedisClient, script: Script, elapsedMs: () => number) {
+    this.#client = client
+    this.#script = script
+    this.#elapsedMs = elapsedMs
+  }
+
+  /**
+   * Decides one request.
+   *
+   * @param keys the key of each check
+   * @param nowUs us since the Unix epoch by an injected clock; 0: the server's own
+   * @param signal rejects with its reason at once; what was sent already may be charged
+   */
+  decide(
+    checks: readonly Check[],
+    keys: readonly string[],
+    nowUs: number,
+    signal?: AbortSignal,
+  ): Promise<Outcome> {
+    if (this.#closed) return Promise.reject(new ClosedError('the limiter was closed'))
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    if (this.#waiting.length - this.#head >= WAITING_MAX) {
+      return Promise.reject(
+        new StoreUnavailableError(`${WAITING_MAX} requests wait for Redis already; nothing was charged`),
+      )
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
+    this.#waiting.push({ checks, keys, nowUs, signal, resolve, reject })
+    if (signal !== undefined) rejectOnAbort(promise, reject, signal)
+    this.wake()
+    return promise
+  }
+
+  /** Sends what may go, at the end of this turn: to be called when the state of the client has changed. */
+  wake(): void {
+    if (this.#flushDue) return
+    this.#flushDue = true
+    // After the microtasks of this turn, and before any input: all that this turn's replies set off comes together.
+    process.nextTick(this.#flush)
+  }
+
+  /** Takes no more requests, and resolves when those under way are decided. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#client.state === 'connecting') {
+      for (const waiting of this.#waiting.splice(0)) waiting.reject(new ClosedError('the limiter was closed'))
+      this.#head = 0
+    }
+    if (this.#isIdle()) return
+    await new Promise<void>(resolve => {
+      this.#onIdle = resolve
+    })
+  }
+
+  #isIdle(): boolean {
+    return this.#inFlight === 0 && this.#head === this.#waiting.length
+  }
+
+  readonly #flush = (): void => {
+    this.#flushDue = false
+    this.#turnTaken = false
+    if (this.#client.state === 'connecting') return
+    while (this.#head < this.#waiting.length && this.#mayLeave()) this.#send()
+    if (this.#head === this.#waiting.length) {
+      this.#waiting.length = 0
+      this.#head = 0
+      if (this.#inFlight === 0) this.#onIdle?.()
+    } else if (this.#head >= WAITING_MAX) {
+      this.#waiting.splice(0, this.#head)
+      this.#head = 0
+    }
+  }
+
+  #mayLeave(): boolean {
+    if (this.#inFlight < this.#window.size) return true
+    if (this.#inFlight >= IN_FLIGHT_MAX) return false
+    const first = this.#waiting[this.#head] as Waiting
+    const last = this.#waiting[this.#waiting.length - 1] as Waiting
+    return this.#waiting.length - this.#head >= BATCH_CHECKS_MAX || first.nowUs !== last.nowUs
+  }
+
+  #send(): void {
+    const batch: Waiting[] = []
+    for (; this.#head < this.#waiting.length; this.#head++) {
+      const next = this.#waiting[this.#head] as Waiting
+      if (next.signal?.aborted) continue
+      if (!this.#block.add(next)) break
+      batch.push(next)
+    }
+    if (batch.length === 0) return
+    const { keys, args } = this.#block.take()
+    const sentAtMs = this.#elapsedMs()
+    this.#inFlight++
+    runScript(this.#client, this.#script, keys, args).then(
+      reply => {
+        this.#window.observe(this.#elapsedMs() - sentAtMs)
+        this.#inTurn(() => this.#settle(batch, keys.length, reply))
+      },
+      error => this.#reject(batch, translateServerError(error)),
+    )
+  }
+
+  /**
+   * Of the replies that one read of the socket brings, the first is settled at once and each other one in a turn of its
+   * own: what the first sets off is on its way to the server while this process is busy with the next. Otherwise the
+   * two would take turns at being idle.
+   */
+  #inTurn(settle: () => void): void {
+    if (this.#turnTaken) {
+      setImmediate(settle)
+    } else {
+      this.#turnTaken = true
+      settle()
+    }
+  }
+
+  #settle(batch: readonly Waiting[], checks: number, answer: unknown): void {
+    try {
+      this.#reader.read(answer, checks)
+    } catch (error) {
+      this.#reject(batch, error)
+      return
+    }
+    let first = 0
+    for (const waiting of batch) {
+      const own = waiting.checks.length
+      waiting.resolve(this.#reader.outcome(first, own))
+      first += own
+    }
+    this.#landed()
+  }
+
+  #reject(batch: readonly Waiting[], reason: unknown): void {
+    for (const { reject } of batch) reject(reason)
+    this.#landed()
+  }
+
+  #landed(): void {
+    this.#inFlight--
+    this.wake()
+  }
+}
+
+function rejectOnAbort(
+  promise: Promise<unknown>,
+  reject: (reason: unknown) => void,
+  signal: AbortSignal,
+): void {
+  const onAbort = () => reject(signal.reason)
+  const forget = () => signal.removeEventListener('abort', onAbort)
+  signal.addEventListener('abort', onAbort, { once: true })
+  promise.then(forget, forget)
+}
