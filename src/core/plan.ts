@@ -102,6 +102,9 @@ export interface ConcurrencyPlan {
   readonly leaseUs: number
 }
 
+/** Units that one lease of `concurrency` can hold. */
+export const LEASE_UNITS_MAX = 64
+
 export type Plan =
   | GcraPlan
   | FixedWindowPlan
@@ -123,6 +126,8 @@ export function capacity(plan: Plan): number {
       return plan.burst
     case 'quota':
       return plan.total
+    case 'concurrency':
+      return Math.min(plan.limit, LEASE_UNITS_MAX)
     default:
       return plan.limit
   }

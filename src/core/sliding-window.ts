@@ -1,5 +1,5 @@
 import type { SlidingWindowPlan } from './plan.js'
-import { Op, Status, type Step, Write } from './step.js'
+import { fail, Op, Status, type Step, Write } from './step.js'
 import { BACK_US, cdiv, GRANULE_US } from './time.js'
 
 /**
@@ -54,7 +54,7 @@ const TOTAL = 1
  * `change`: see `applyLogChange`. `step.state` and `step.present` are not used.
  *
  * @param log undefined when the key is absent
- * @param n units, >= 1; for `consume` and `peek` at most `capacity(plan)`
+ * @param n units, >= 1
  * @param at for `refund` and `rollback`: `now` of the charge in us, 0 when unknown
  * @param now us since the Unix epoch
  */
@@ -109,6 +109,9 @@ export function slidingWindow(
     if (used + n <= limit) {
       granted = n
       if (op === Op.consume) taken = n
+    } else if (n > limit) {
+      fail(step, Status.impossible)
+      return
     } else {
       status = Status.denied
       over = used + n - limit
@@ -126,6 +129,9 @@ export function slidingWindow(
   } else if (op === Op.refund || op === Op.rollback) {
     if (at === 0 || at > cutoff) given = Math.min(n, used)
     granted = given
+  } else if (op !== Op.look) {
+    fail(step, Status.badCheck)
+    return
   }
 
   let waitUs = 0
@@ -147,6 +153,7 @@ export function slidingWindow(
   step.waitUs = waitUs
   step.resetUs = next > 0 ? entryUs + windowUs - now : 0
   step.write = Write.none
+  step.ttlUs = 0
   if (op === Op.peek) return
 
   let renew = next > 0 && entryUs + windowUs > endUs
