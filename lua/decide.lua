@@ -17,26 +17,32 @@
 
 --- @include "batch"
 
+-- The last check that named a key.
 local seen = {}
+-- A request of several checks: its first and last, and what is kept of each until all are decided.
+local shared, first, last = false, 1, 0
 local fetched, twin, pending
-local first, last = 1, 0
 local refused, failed, looking = false, false, false
+-- What an algorithm leaves beside its `write`; which of these it has to set follows from the kind of write.
+local value, expected, offset, header
+local log_bytes
 
-local i = 0
+local i, r = 0, -2
 while i < checks do
-  i = i + 1
-  local key, plan_number, n, op, at = KEYS[i], v[plan_column + i], v[n_column + i], CONSUME, 0
+  i, r = i + 1, r + 5
+  local key, p, n, op, at = KEYS[i], rows[v[plan_column + i]], v[n_column + i], CONSUME, 0
   if columns > 2 then
     op, at = v[op_column + i], v[at_column + i] or 0
-  end
-  if i > last then
-    --- @include "request"
+    if columns == 5 and i > last then
+      --- @include "request"
+    end
   end
 
   -- The state: false when absent, nil when it is a long log and not fetched. A block is lifted off it.
-  local s, prefix, log_bytes
-  local block_us = 0
-  if first == last then
+  local s, prefix, block_us = nil, nil, 0
+  if shared then
+    --- @include "load_shared"
+  else
     s = states[i]
     if s == nil then
       --- @include "load_log"
@@ -45,25 +51,22 @@ while i < checks do
       if type(s) == 'table' then s = false end
     end
     seen[key] = i
-  else
-    --- @include "load_shared"
   end
   if s and #s % 8 == 1 then
     --- @include "lift_block"
   end
 
-  -- An algorithm reads its plan at v[p + 1] …, s, op, n, at and now, and sets these eleven.
-  local status, granted, remaining, wait, reset = ALLOWED, 0, 0, 0, 0
-  local write, value, expected, offset, header, ttl = NONE, nil, 0, 0, nil, 0
-  local p = HEADER + 1 + (plan_number - 1) * ROW
+  -- An algorithm reads its plan at v[p + 1] …, s, op, n, at and now, and sets these and, for a
+  -- write, value, expected, offset and header.
+  local status, granted, remaining, wait, reset, write, ttl = ALLOWED, 0, 0, 0, 0, NONE, 0
   local kind, action = v[p], nil
-  if not (plan_number >= 1 and plan_number <= plans and n >= 1 and n % 1 == 0) then
+  if n < 1 or n % 1 ~= 0 then
     kind = nil
   elseif block_us > 0 and op <= GRANT then
     kind = nil
     status, wait, reset = BLOCKED, block_us, block_us
   elseif op >= RESET and op <= UNBLOCK then
-    if first == last then action, op = op, LOOK else kind = nil end
+    if shared then kind = nil else action, op = op, LOOK end
   end
 
   if kind == GCRA then
@@ -87,15 +90,13 @@ while i < checks do
   if action and status == ALLOWED then
     --- @include "whole_key"
   end
-  if first == last then
-    if write ~= NONE and status >= DENIED then
-      --- @include "commit"
-    end
-  else
+  if shared then
     --- @include "hold"
+  elseif write ~= NONE and status >= DENIED then
+    --- @include "commit"
   end
   --- @include "tell"
-  if i == last and first ~= last then
+  if shared and i == last then
     --- @include "settle_request"
   end
 end

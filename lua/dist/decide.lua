@@ -36,10 +36,12 @@ local n_column, op_column = plan_column + checks, plan_column + 2 * checks
 local at_column, size_column = plan_column + 3 * checks, plan_column + 4 * checks
 local states
 local long
+local rows = {}
 for row = 5 + 1, plan_column, 8 do
+  rows[(row - 5 - 1) / 8 + 1] = row
   if v[row] == 6 and v[row + 3] > 256 and v[row + 2] > 256 * v[row + 4] then
     long = long or {}
-    long[(row - 5 - 1) / 8 + 1] = true
+    long[row] = true
   end
 end
 if not long then
@@ -48,7 +50,7 @@ else
   states = {}
   local near, place = {}, {}
   for j = 1, checks do
-    if not long[v[plan_column + j]] then
+    if not long[rows[v[plan_column + j]] or 0] then
       near[#near + 1], place[#place + 1] = KEYS[j], j
     end
   end
@@ -59,45 +61,30 @@ else
 end
 local o = { 1, now, checks }
 local seen = {}
+local shared, first, last = false, 1, 0
 local fetched, twin, pending
-local first, last = 1, 0
 local refused, failed, looking = false, false, false
-local i = 0
+local value, expected, offset, header
+local log_bytes
+local i, r = 0, -2
 while i < checks do
-  i = i + 1
-  local key, plan_number, n, op, at = KEYS[i], v[plan_column + i], v[n_column + i], 1, 0
+  i, r = i + 1, r + 5
+  local key, p, n, op, at = KEYS[i], rows[v[plan_column + i]], v[n_column + i], 1, 0
   if columns > 2 then
     op, at = v[op_column + i], v[at_column + i] or 0
-  end
-  if i > last then
-    first, last, refused, failed = i, i, false, false
-    if columns == 5 then
+    if columns == 5 and i > last then
       local size = v[size_column + i]
+      shared, first, last = false, i, i
       if size > 1 and size <= 16 and size % 1 == 0 and i + size - 1 <= checks then
-        last = i + size - 1
-        fetched, twin, pending = {}, {}, {}
+        shared, last = true, i + size - 1
+        fetched, twin, pending, refused, failed = {}, {}, {}, false, false
       elseif size ~= 1 then
         op = -1
       end
     end
   end
-  local s, prefix, log_bytes
-  local block_us = 0
-  if first == last then
-    s = states[i]
-    if s == nil then
-      log_bytes = try('STRLEN', key)
-      if type(log_bytes) == 'table' or log_bytes == 0 then
-        s = false
-      elseif log_bytes <= 16 * 256 or log_bytes % 8 == 1 or op >= 7 then
-        s = try('GET', key)
-      end
-    elseif seen[key] then
-      s = try('GET', key)
-      if type(s) == 'table' then s = false end
-    end
-    seen[key] = i
-  else
+  local s, prefix, block_us = nil, nil, 0
+  if shared then
     if looking then
       if op ~= 2 then op = 0 end
     else
@@ -116,21 +103,35 @@ while i < checks do
     end
     if twin[i] then
       local held = pending[twin[i]]
-      local write, value, offset, header
+      local write
       s, prefix, write, value, offset, header = held[1], held[2], held[3], held[4], held[5], held[6]
       if write == 2 then
         s = type(value) == 'number' and string.format('%.0f', value) or value
       elseif write == 1 then
         s = string.format('%.0f', s + value)
-      elseif write == 3 then
+      elseif write == 3 or write == 5 then
         s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
-        if header then s = header .. string.sub(s, #header + 1) end
+        if write == 5 then s = header .. string.sub(s, #header + 1) end
       end
       s = (prefix or '') .. (s or '')
       if s == '' then s = false end
     else
       s = fetched[i]
     end
+  else
+    s = states[i]
+    if s == nil then
+      log_bytes = try('STRLEN', key)
+      if type(log_bytes) == 'table' or log_bytes == 0 then
+        s = false
+      elseif log_bytes <= 16 * 256 or log_bytes % 8 == 1 or op >= 7 then
+        s = try('GET', key)
+      end
+    elseif seen[key] then
+      s = try('GET', key)
+      if type(s) == 'table' then s = false end
+    end
+    seen[key] = i
   end
   if s and #s % 8 == 1 then
     if string.byte(s) == 66 then
@@ -140,20 +141,18 @@ while i < checks do
       if block_end > now then block_us = block_end - now end
     end
   end
-  local status, granted, remaining, wait, reset = 1, 0, 0, 0, 0
-  local write, value, expected, offset, header, ttl = 0, nil, 0, 0, nil, 0
-  local p = 5 + 1 + (plan_number - 1) * 8
+  local status, granted, remaining, wait, reset, write, ttl = 1, 0, 0, 0, 0, 0, 0
   local kind, action = v[p], nil
-  if not (plan_number >= 1 and plan_number <= plans and n >= 1 and n % 1 == 0) then
+  if n < 1 or n % 1 ~= 0 then
     kind = nil
   elseif block_us > 0 and op <= 3 then
     kind = nil
     status, wait, reset = 2, block_us, block_us
   elseif op >= 7 and op <= 9 then
-    if first == last then action, op = op, 0 else kind = nil end
+    if shared then kind = nil else action, op = op, 0 end
   end
   if kind == 1 then
-    local interval, cap, debt_cap, horizon = v[p + 1], v[p + 2], v[p + 4], v[p + 5]
+    local interval, cap, horizon = v[p + 1], v[p + 2], v[p + 5]
     local stored = s and tonumber(s) or now_ticks
     local backlog = stored - now_ticks
     local repair = false
@@ -192,6 +191,7 @@ while i < checks do
         next = backlog + granted * interval
       end
     elseif op == 4 then
+      local debt_cap = v[p + 4]
       local units = (debt_cap - debt_cap % interval) / interval
       if n < units then units = n end
       next = backlog + units * interval
@@ -211,8 +211,10 @@ while i < checks do
     elseif op ~= 0 then
       status = -5
     end
-    if next < cap then remaining = (cap - next - (cap - next) % interval) / interval end
-    reset = (next + 7 - (next + 7) % 8) / 8
+    local room = cap - next
+    if room >= interval then remaining = (room - room % interval) / interval end
+    reset = next + 7
+    reset = (reset - reset % 8) / 8
     if op ~= 2 and (repair or next ~= backlog) then
       local arrival = now_ticks + next
       local granule = arrival - arrival % 134217728
@@ -223,7 +225,7 @@ while i < checks do
       end
       if not s or granule > stored then ttl = (granule + 2 * 134217728 - now_ticks) / 8 end
     end
-    if s and (write == 0 or first ~= last) and s ~= '0' and not find(s, '^%-?[1-9]%d*$') then
+    if s and (write == 0 or shared) and s ~= '0' and not find(s, '^%-?[1-9]%d*$') then
       status = -3
     end
   elseif kind == 2 then
@@ -741,7 +743,7 @@ while i < checks do
         else
           write, value, offset = 3, pack('<d', total + taken), 16 * count + 8
         end
-        if renew then header = pack('<dd', dead_total, stop) end
+        if renew then write, header = 5, pack('<dd', dead_total, stop) end
       end
     end
   elseif kind == 7 then
@@ -886,7 +888,7 @@ while i < checks do
     if s or prefix then
       status = -2
     elseif status == 1 then
-      used = call('ZCOUNT', key, '(' .. now_text, '+inf')
+      used = try('ZCOUNT', key, '(' .. now_text, '+inf')
       if type(used) == 'table' then
         if not find(used.err, '^WRONGTYPE') then return used end
         status, used = -2, 0
@@ -1014,10 +1016,11 @@ while i < checks do
           commands[#commands + 1] = remove
         end
         if holds then
-          local life_ms = (lease_us + 999 - (lease_us + 999) % 1000) / 1000
-          if life_ms < ttl_min_ms then life_ms = ttl_min_ms end
-          commands[#commands + 1] = { 'PEXPIRE', key, life_ms, 'NX' }
-          commands[#commands + 1] = { 'PEXPIRE', key, life_ms, 'GT' }
+          ttl = last_end - now
+          if block_us > ttl then ttl = block_us end
+          local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+          if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+          commands[#commands + 1] = { 'PEXPIRE', key, ttl_ms }
         end
         write, value = 4, commands
       end
@@ -1028,19 +1031,18 @@ while i < checks do
   if action and status == 1 then
     write = 0
     if kind == 8 then
-      local answer
       if action == 7 then
         call('DEL', key)
       elseif action == 9 then
         call('ZREM', key, 'B')
       else
-        local life_ms = (n + 999 - (n + 999) % 1000) / 1000
-        if life_ms < ttl_min_ms then life_ms = ttl_min_ms end
-        answer = call('ZADD', key, string.format('%.0f', now + n), 'B')
-        call('PEXPIRE', key, life_ms, 'NX')
-        call('PEXPIRE', key, life_ms, 'GT')
+        ttl = n
+        local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+        if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+        call('ZADD', key, string.format('%.0f', now + n), 'B')
+        call('PEXPIRE', key, ttl_ms, 'NX')
+        call('PEXPIRE', key, ttl_ms, 'GT')
       end
-      if type(answer) == 'table' then return answer end
     elseif not s and not prefix and redis.call('EXISTS', key) == 1 then
       status = -2
     elseif action == 7 then
@@ -1058,73 +1060,74 @@ while i < checks do
       call('DEL', key)
     end
   end
-  if first == last then
-    if write ~= 0 and status >= 0 then
-      if prefix then
-        local life_ms = call('PTTL', key)
-        if write == 2 then
-          s = type(value) == 'number' and string.format('%.0f', value) or value
-        elseif write == 1 then
-          s = string.format('%.0f', s + value)
-        elseif write == 3 then
-          s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
-          if header then s = header .. string.sub(s, #header + 1) end
-        end
-        if block_us > 0 then s = prefix .. s end
-        local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-        if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
-        if life_ms < ttl_ms then life_ms = ttl_ms end
-        if life_ms < 1 then life_ms = 3600000 end
-        call('SET', key, s, 'PX', life_ms)
-      elseif write == 1 then
-        local answer = try('INCRBY', key, value)
-        if answer ~= expected then
-          if s == '0' or find(s, '^%-?[1-9]%d*$') then return answer end
-          status = -3
-        elseif ttl > 0 then
-          local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-          if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
-          call('PEXPIRE', key, ttl_ms)
-        end
-      elseif write == 3 then
-        call('SETRANGE', key, offset, value)
-        if header then call('SETRANGE', key, 0, header) end
-        if ttl > 0 then
-          local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-          if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
-          call('PEXPIRE', key, ttl_ms)
-        end
-      elseif write == 2 then
-        local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-        if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
-        if s then
-          call('SET', key, value, 'PX', ttl_ms)
-        elseif not call('SET', key, value, 'NX', 'PX', ttl_ms) then
-          status = -2
-        end
-      else
-        for _, command in ipairs(value) do call(unpack(command)) end
-      end
-    end
-  else
+  if shared then
     if status < 0 then
       failed = true
     elseif status ~= 1 and op ~= 2 and op ~= 0 then
       refused = true
     end
     pending[i] = { s, prefix, write, value, offset, header, ttl, block_us, expected }
+  elseif write ~= 0 and status >= 0 then
+    if prefix then
+      local life_ms = call('PTTL', key)
+      if write == 2 then
+        s = type(value) == 'number' and string.format('%.0f', value) or value
+      elseif write == 1 then
+        s = string.format('%.0f', s + value)
+      elseif write == 3 or write == 5 then
+        s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
+        if write == 5 then s = header .. string.sub(s, #header + 1) end
+      end
+      if block_us > 0 then s = prefix .. s end
+      local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+      if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+      if life_ms < ttl_ms then life_ms = ttl_ms end
+      if life_ms < 1 then life_ms = 3600000 end
+      call('SET', key, s, 'PX', life_ms)
+    elseif write == 1 then
+      local answer = try('INCRBY', key, value)
+      if answer ~= expected then
+        if s == '0' or find(s, '^%-?[1-9]%d*$') then return answer end
+        status = -3
+      elseif ttl > 0 then
+        local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+        if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+        call('PEXPIRE', key, ttl_ms)
+      end
+    elseif write == 3 or write == 5 then
+      call('SETRANGE', key, offset, value)
+      if write == 5 then call('SETRANGE', key, 0, header) end
+      if ttl > 0 then
+        local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+        if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+        call('PEXPIRE', key, ttl_ms)
+      end
+    elseif write == 2 then
+      local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+      if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+      if s then
+        call('SET', key, value, 'PX', ttl_ms)
+      elseif not call('SET', key, value, 'NX', 'PX', ttl_ms) then
+        status = -2
+      end
+    else
+      for _, command in ipairs(value) do call(unpack(command)) end
+    end
   end
-  local r = 5 * i - 2
   if not looking then
     if status < 0 then
       granted, remaining, wait, reset = 0, 0, 0, 0
     end
-    o[r + 1], o[r + 2], o[r + 3], o[r + 4], o[r + 5] = status, granted, remaining, wait, reset
+    o[r + 1] = status
+    o[r + 2] = granted
+    o[r + 3] = remaining
+    o[r + 4] = wait
+    o[r + 5] = reset
   elseif o[r + 1] >= 0 then
     o[r + 2], o[r + 3], o[r + 5] = 0, remaining, reset
     if o[r + 1] == 1 then o[r + 4] = 0 end
   end
-  if i == last and first ~= last then
+  if shared and i == last then
     if not looking and not (refused or failed) then
       for j = first, last do
         local held = pending[j]
@@ -1137,14 +1140,14 @@ while i < checks do
     end
     if not looking and (refused or failed) then
       looking = true
-      i = first - 1
+      i, r = first - 1, 5 * first - 7
     else
       if not failed then
         for j = first, last do
           local held = pending[j]
           local key, s, prefix, status = KEYS[j], held[1], held[2], 1
-          local write, value, offset, header = held[3], held[4], held[5], held[6]
-          local ttl, block_us, expected = held[7], held[8], held[9]
+          local write, ttl, block_us = held[3], held[7], held[8]
+          value, offset, header, expected = held[4], held[5], held[6], held[9]
           if write ~= 0 then
             if prefix then
               local life_ms = call('PTTL', key)
@@ -1152,9 +1155,9 @@ while i < checks do
                 s = type(value) == 'number' and string.format('%.0f', value) or value
               elseif write == 1 then
                 s = string.format('%.0f', s + value)
-              elseif write == 3 then
+              elseif write == 3 or write == 5 then
                 s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
-                if header then s = header .. string.sub(s, #header + 1) end
+                if write == 5 then s = header .. string.sub(s, #header + 1) end
               end
               if block_us > 0 then s = prefix .. s end
               local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
@@ -1172,9 +1175,9 @@ while i < checks do
                 if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
                 call('PEXPIRE', key, ttl_ms)
               end
-            elseif write == 3 then
+            elseif write == 3 or write == 5 then
               call('SETRANGE', key, offset, value)
-              if header then call('SETRANGE', key, 0, header) end
+              if write == 5 then call('SETRANGE', key, 0, header) end
               if ttl > 0 then
                 local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
                 if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end

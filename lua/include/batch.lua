@@ -1,5 +1,5 @@
--- Reads and checks the block, the clock and the states. Leaves: v, now, injected floor of expiry, where the columns
--- begin, states, and the reply's head in o.
+-- Reads and checks the block, the clock and the states. Leaves v, now, ttl_min_ms, where the columns begin, rows (where a
+-- plan's row stands in v), states, and the reply's head in o.
 local call, try, tonumber, type = redis.call, redis.pcall, tonumber, type
 local KEYS = KEYS
 local pack, unpack_doubles, find, format = struct.pack, struct.unpack, string.find, string.format
@@ -43,10 +43,12 @@ local at_column, size_column = plan_column + 3 * checks, plan_column + 4 * check
 -- A log that may be long is not fetched with the others: its state is nil there, where an absent one is false.
 local states
 local long
+local rows = {}
 for row = HEADER + 1, plan_column, ROW do
+  rows[(row - HEADER - 1) / ROW + 1] = row
   if v[row] == SLIDING_WINDOW and v[row + 3] > LOG_PREFETCH_MAX and v[row + 2] > LOG_PREFETCH_MAX * v[row + 4] then
     long = long or {}
-    long[(row - HEADER - 1) / ROW + 1] = true
+    long[row] = true
   end
 end
 if not long then
@@ -55,7 +57,7 @@ else
   states = {}
   local near, place = {}, {}
   for j = 1, checks do
-    if not long[v[plan_column + j]] then
+    if not long[rows[v[plan_column + j]] or 0] then
       near[#near + 1], place[#place + 1] = KEYS[j], j
     end
   end

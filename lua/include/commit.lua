@@ -12,9 +12,9 @@ elseif write == INCREASE then
     --- @include "ttl_ms"
     call('PEXPIRE', key, ttl_ms)
   end
-elseif write == PATCH then
+elseif write == PATCH or write == PATCH_HEADED then
   call('SETRANGE', key, offset, value)
-  if header then call('SETRANGE', key, 0, header) end
+  if write == PATCH_HEADED then call('SETRANGE', key, 0, header) end
   if ttl > 0 then
     --- @include "ttl_ms"
     call('PEXPIRE', key, ttl_ms)

@@ -12,7 +12,7 @@ local used = 0
 if s or prefix then
   status = WRONG_TYPE
 elseif status == ALLOWED then
-  used = call('ZCOUNT', key, '(' .. now_text, '+inf')
+  used = try('ZCOUNT', key, '(' .. now_text, '+inf')
   if type(used) == 'table' then
     if not find(used.err, '^WRONGTYPE') then return used end
     status, used = WRONG_TYPE, 0

@@ -15,10 +15,10 @@ if held < own then
   commands[#commands + 1] = remove
 end
 if holds then
-  -- The key lives as long as its longest lease. GT alone gives no expiry to a key without one.
-  local life_ms = (lease_us + 999 - (lease_us + 999) % 1000) / 1000
-  if life_ms < ttl_min_ms then life_ms = ttl_min_ms end
-  commands[#commands + 1] = { 'PEXPIRE', key, life_ms, 'NX' }
-  commands[#commands + 1] = { 'PEXPIRE', key, life_ms, 'GT' }
+  -- The key lives as long as the longest lease, and the block.
+  ttl = last_end - now
+  if block_us > ttl then ttl = block_us end
+  --- @include "ttl_ms"
+  commands[#commands + 1] = { 'PEXPIRE', key, ttl_ms }
 end
 write, value = LEASES, commands

@@ -1,7 +1,7 @@
 -- Generic cell rate algorithm. State: one integer as decimal text, the theoretical arrival time in ticks of 1/8 us since
 -- 2020. Twin of src/core/gcra.ts. At most burst + rate * t in any interval of length t.
 -- Plan: interval, cap, burst, debt_cap, horizon, settle_us.
-local interval, cap, debt_cap, horizon = v[p + 1], v[p + 2], v[p + 4], v[p + 5]
+local interval, cap, horizon = v[p + 1], v[p + 2], v[p + 5]
 local stored = s and tonumber(s) or now_ticks
 local backlog = stored - now_ticks
 local repair = false
@@ -41,6 +41,7 @@ elseif op == GRANT then
     next = backlog + granted * interval
   end
 elseif op == DEBIT then
+  local debt_cap = v[p + 4]
   local units = (debt_cap - debt_cap % interval) / interval
   if n < units then units = n end
   next = backlog + units * interval
@@ -61,8 +62,10 @@ elseif op ~= LOOK then
   status = BAD_CHECK
 end
 
-if next < cap then remaining = (cap - next - (cap - next) % interval) / interval end
-reset = (next + 7 - (next + 7) % 8) / 8
+local room = cap - next
+if room >= interval then remaining = (room - room % interval) / interval end
+reset = next + 7
+reset = (reset - reset % 8) / 8
 if op ~= PEEK and (repair or next ~= backlog) then
   local arrival = now_ticks + next
   local granule = arrival - arrival % GRANULE_TICKS
@@ -75,6 +78,6 @@ if op ~= PEEK and (repair or next ~= backlog) then
   if not s or granule > stored then ttl = (granule + 2 * GRANULE_TICKS - now_ticks) / 8 end
 end
 -- INCRBY refuses what is no integer; where it does not run, the text is looked at here.
-if s and (write == NONE or first ~= last) and s ~= '0' and not find(s, INTEGER_TEXT) then
+if s and (write == NONE or shared) and s ~= '0' and not find(s, INTEGER_TEXT) then
   status = FOREIGN_VALUE
 end

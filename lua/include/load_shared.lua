@@ -18,7 +18,7 @@ else
 end
 if twin[i] then
   local held = pending[twin[i]]
-  local write, value, offset, header
+  local write
   s, prefix, write, value, offset, header = held[1], held[2], held[3], held[4], held[5], held[6]
   --- @include "patch"
   s = (prefix or '') .. (s or '')

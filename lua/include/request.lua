@@ -1,11 +1,9 @@
 -- A request begins at check i. A size that cannot be makes its first check a bad one.
-first, last, refused, failed = i, i, false, false
-if columns == 5 then
-  local size = v[size_column + i]
-  if size > 1 and size <= REQUEST_MAX and size % 1 == 0 and i + size - 1 <= checks then
-    last = i + size - 1
-    fetched, twin, pending = {}, {}, {}
-  elseif size ~= 1 then
-    op = -1
-  end
+local size = v[size_column + i]
+shared, first, last = false, i, i
+if size > 1 and size <= REQUEST_MAX and size % 1 == 0 and i + size - 1 <= checks then
+  shared, last = true, i + size - 1
+  fetched, twin, pending, refused, failed = {}, {}, {}, false, false
+elseif size ~= 1 then
+  op = -1
 end

@@ -12,14 +12,14 @@ if not looking and not (refused or failed) then
 end
 if not looking and (refused or failed) then
   looking = true
-  i = first - 1
+  i, r = first - 1, 5 * first - 7
 else
   if not failed then
     for j = first, last do
       local held = pending[j]
       local key, s, prefix, status = KEYS[j], held[1], held[2], ALLOWED
-      local write, value, offset, header = held[3], held[4], held[5], held[6]
-      local ttl, block_us, expected = held[7], held[8], held[9]
+      local write, ttl, block_us = held[3], held[7], held[8]
+      value, offset, header, expected = held[4], held[5], held[6], held[9]
       if write ~= NONE then
         --- @include "commit"
       end
