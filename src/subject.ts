@@ -36,7 +36,7 @@ export function identify(rule: SubjectRule, subject: Subject): string {
     throw new SubjectError(
       rule.name,
       undefined,
-      `policy '${rule.name}' counts by ${by.join(', ')}, but the subject is the plain string ${show(subject)}; ` +
+      `policy ${show(rule.name)} counts by ${by.join(', ')}, but the subject is the plain string ${show(subject)}; ` +
         `give a record with these parts`,
     )
   }
@@ -44,7 +44,7 @@ export function identify(rule: SubjectRule, subject: Subject): string {
     throw new SubjectError(
       rule.name,
       undefined,
-      `policy '${rule.name}': the subject ${show(subject)} is neither a string nor a record of parts; ` +
+      `policy ${show(rule.name)}: the subject ${show(subject)} is neither a string nor a record of parts; ` +
         `give a string, such as String(id)`,
     )
   }
@@ -67,14 +67,14 @@ const pathOf = (
   by: readonly string[],
 ): string => by.map(part => encodePart(readPart(rule, subject, part))).join(':')
 
-/** All parts with their names, in one order whatever the order they were written in. */
+/** All parts as `name=value`, sorted as that text: one order whatever order they were written in. */
 function wholePath(rule: SubjectRule, subject: Readonly<Record<string, string>>): string {
   const parts = Object.keys(subject)
   if (parts.length === 0) {
     throw new SubjectError(
       rule.name,
       undefined,
-      `policy '${rule.name}': the subject is a record without parts; give at least one, such as { user }`,
+      `policy ${show(rule.name)}: the subject is a record without parts; give at least one, such as { user }`,
     )
   }
   const wrong = parts.find(part => part === '' || !part.isWellFormed())
@@ -82,7 +82,7 @@ function wholePath(rule: SubjectRule, subject: Readonly<Record<string, string>>)
     throw new SubjectError(
       rule.name,
       wrong,
-      `policy '${rule.name}': ${show(wrong)} cannot name a part of a subject; a name is well-formed text that is not empty`,
+      `policy ${show(rule.name)}: ${show(wrong)} cannot name a part of a subject; a name is well-formed text that is not empty`,
     )
   }
   return parts
@@ -98,8 +98,8 @@ function readPart(rule: SubjectRule, subject: Readonly<Record<string, string>>, 
 }
 
 function refusedText(rule: SubjectRule, part: string | undefined, value: unknown): SubjectError {
-  const what = part === undefined ? 'the subject' : `part '${part}' of the subject`
-  const place = `policy '${rule.name}': ${what}`
+  const what = part === undefined ? 'the subject' : `part ${show(part)} of the subject`
+  const place = `policy ${show(rule.name)}: ${what}`
   const message =
     value === undefined
       ? `${place} is missing; the policy counts by it`

@@ -11,10 +11,16 @@ export class Refusal {
 
 const SHOWN_LENGTH_MAX = 60
 
+/** What could break a line of a log, or has no UTF-8 form. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
 /** A value as a message quotes it. */
 export function show(value: unknown): string {
   if (typeof value === 'string') {
-    return `'${value.length > SHOWN_LENGTH_MAX ? `${value.slice(0, SHOWN_LENGTH_MAX)}…` : value}'`
+    const shown = value.length > SHOWN_LENGTH_MAX ? `${value.slice(0, SHOWN_LENGTH_MAX)}…` : value
+    return `'${shown.replace(UNPRINTABLE, escaped)}'`
   }
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'bigint') return `${value}n`
@@ -43,5 +49,5 @@ const IDENTIFIER = /^[A-Za-z_$][A-Za-z0-9_$]*$/
 export function at(path: string, key: PropertyKey): string {
   if (typeof key === 'number') return `${path}[${key}]`
   const name = String(key)
-  return IDENTIFIER.test(name) ? `${path}.${name}` : `${path}['${name}']`
+  return IDENTIFIER.test(name) ? `${path}.${name}` : `${path}[${show(name)}]`
 }
