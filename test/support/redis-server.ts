@@ -30,7 +30,7 @@ export interface RedisServer {
 }
 
 /** A port that nothing listens on now. Another process may take it first: callers try again. */
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer()
     probe.once('error', reject)
