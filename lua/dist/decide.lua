@@ -423,7 +423,7 @@ while i < checks do
         ttl = reset + 16777216
         write, value = 2, pack('<ddddd', since, next, next_drained, drain_us, now + ttl)
       else
-        write, value = 3, pack('<dddd', since, next, next_drained, drain_us)
+        write, value, offset = 3, pack('<dddd', since, next, next_drained, drain_us), 0
       end
     end
   elseif kind == 5 then
@@ -873,7 +873,7 @@ while i < checks do
       if fresh then
         write, value, ttl = 2, pack('<ddd', start, stop, next), stop - now
       else
-        write, value = 3, pack('<ddd', start, stop, next)
+        write, value, offset = 3, pack('<ddd', start, stop, next), 0
       end
     end
   elseif kind == 8 then
