@@ -1,0 +1,8 @@
+/**
+ * `sluice/engine`: what a store of your own implements. Give it to `createLimiter({ store })`; it decides requests by
+ * plans, in integers, and knows nothing of policies as people write them.
+ */
+export type { Algorithm, Plan } from '../core/plan.js'
+export { Op, Status, type Step } from '../core/step.js'
+export type { Limit } from '../policy.js'
+export type { Check, CheckOutcome, DecideOptions, Engine, Outcome, Source, SyncEngine } from './engine.js'
