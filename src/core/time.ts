@@ -12,6 +12,9 @@ export interface Clock {
 /** The wall clock of this process, at the resolution of `Date.now()`: cheap, and a millisecond is finer than any wait reported. */
 export const systemClock: Clock = { nowUs: () => Date.now() * 1000 }
 
+/** Milliseconds on a clock that never steps, from no instant in particular: for what this process times on its own. */
+export const monotonicMs = (): number => performance.now()
+
 /** 2020-01-01T00:00:00Z. Stored times of `gcra` are relative to it, so that eighths of a microsecond fit a double. */
 export const EPOCH_2020_US = 1_577_836_800_000_000
 

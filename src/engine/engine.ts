@@ -1,6 +1,9 @@
 import type { Plan } from '../core/plan.js'
 import type { Op, Status, Step } from '../core/step.js'
+import type { Source } from '../decision.js'
 import type { Limit } from '../policy.js'
+
+export type { Source } from '../decision.js'
 
 /** One check as an engine takes it: integers, and a subject already made canonical by `identify` of `src/keys.ts`. */
 export interface Check {
@@ -32,9 +35,6 @@ export interface Outcome {
   readonly nowUs: number
   readonly checks: readonly CheckOutcome[]
 }
-
-/** Who decided, as `Decision.source` tells. */
-export type Source = 'redis' | 'native' | 'memory' | 'file' | 'lease' | 'deny-cache' | 'fallback' | 'shadow' | (string & {})
 
 /**
  * Decides requests. This is the seam for custom engines: it speaks of checks and outcomes, never of a backend; keys,

@@ -1,0 +1,86 @@
+import type { Decision } from './decision.js'
+import type { SluiceError } from './errors.js'
+import type { Subject } from './subject.js'
+
+/** The call of the limiter that an event tells of. */
+export type Call =
+  | 'check'
+  | 'checkAll'
+  | 'peek'
+  | 'debit'
+  | 'refund'
+  | 'reset'
+  | 'block'
+  | 'unblock'
+  | 'acquire'
+  | 'renew'
+  | 'release'
+
+/** One policy and subject of a call. */
+export interface Asked {
+  readonly policy: string
+  /** As the caller gave it; for `refund`, `renew` and `release` in its canonical form. */
+  readonly subject: Subject
+}
+
+/** What a limiter tells its listeners. */
+export interface LimiterEvents {
+  /** A request was decided: allowed, refused, or recorded. */
+  decision: { readonly call: Call; readonly asked: readonly Asked[]; readonly decision: Decision }
+  /** A call failed: the store could not be asked, a key is not ours, a cost is impossible. The caller gets the same error. */
+  error: { readonly call: Call; readonly asked: readonly Asked[]; readonly error: unknown }
+  /** A lease ended before it was released: its holder has to stop. */
+  leaseLost: { readonly policy: string; readonly leaseId: string; readonly error: SluiceError }
+  /** Something a person should look at that changed no answer, such as a snapshot that could not be read. */
+  warning: { readonly message: string; readonly error: unknown }
+}
+
+export type EventName = keyof LimiterEvents
+
+export type Listener<E extends EventName> = (event: LimiterEvents[E]) => void
+
+/**
+ * The listeners of a limiter. Whoever tells an event asks `has` first, so that an event nobody listens to costs a lookup.
+ * What a listener throws, or rejects with, becomes a warning and never reaches the call that it was told of.
+ */
+export class Events {
+  readonly #listeners: { readonly [E in EventName]: Set<Listener<E>> } = {
+    decision: new Set(),
+    error: new Set(),
+    leaseLost: new Set(),
+    warning: new Set(),
+  }
+
+  has(name: EventName): boolean {
+    return this.#listeners[name].size > 0
+  }
+
+  /** @returns what takes the listener away again */
+  on<E extends EventName>(name: E, listener: Listener<E>): () => void {
+    const listeners = this.#listeners[name]
+    // A listener of its own for each call: the same function may listen twice and leave once.
+    const own: Listener<E> = event => listener(event)
+    listeners.add(own)
+    return () => {
+      listeners.delete(own)
+    }
+  }
+
+  emit<E extends EventName>(name: E, event: LimiterEvents[E]): void {
+    for (const listener of this.#listeners[name]) {
+      try {
+        const result: unknown = listener(event)
+        if (result instanceof Promise) result.catch(error => this.#listenerFailed(name, error))
+      } catch (error) {
+        this.#listenerFailed(name, error)
+      }
+    }
+  }
+
+  #listenerFailed(name: EventName, error: unknown): void {
+    const message = `a listener of '${name}' failed: ${error instanceof Error ? error.message : String(error)}`
+    // A failing listener of warnings would warn of itself for ever.
+    if (name !== 'warning' && this.has('warning')) this.emit('warning', { message, error })
+    else process.emitWarning(message, 'SluiceWarning')
+  }
+}

@@ -1,0 +1,54 @@
+/** Sluice: a distributed rate limiter for fleets of services that share Redis. Start at `createLimiter`. */
+export type { Algorithm } from './core/plan.js'
+export type { Clock } from './core/time.js'
+export type {
+  Charge,
+  CheckState,
+  Decision,
+  DecisionData,
+  Reason,
+  Receipt,
+  Source,
+} from './decision.js'
+export type { InProcessStore, Store } from './engine/create-engine.js'
+export * from './errors.js'
+export type { Asked, Call, EventName, LimiterEvents, Listener } from './events.js'
+export type { Explanation } from './explain.js'
+export type { Acquisition, Lease, RefusedLease } from './lease.js'
+export type { LimiterOptions } from './limiter/options.js'
+export type {
+  AcquireOptions,
+  BlockOptions,
+  CallOptions,
+  CheckItem,
+  CheckOptions,
+  CostOptions,
+  Limiter,
+  OverrideOptions,
+  RefundOptions,
+  SyncLimiter,
+} from './limiter/types.js'
+export { createLimiter } from './limiter.js'
+export type {
+  ConcurrencyOptions,
+  DurationText,
+  FixedWindowOptions,
+  GcraOptions,
+  LeakyBucketOptions,
+  LimitOptions,
+  LimitOverride,
+  OnStoreFailure,
+  Period,
+  PoliciesInput,
+  PolicyInput,
+  PolicyName,
+  PolicyOptions,
+  QuotaOptions,
+  Rate,
+  SeveralLimits,
+  SlidingCounterOptions,
+  SlidingWindowOptions,
+  SubjectOf,
+  TokenBucketOptions,
+} from './policy.js'
+export type { Subject } from './subject.js'

@@ -1,0 +1,248 @@
+import { Op, Status } from './core/step.js'
+import { systemClock } from './core/time.js'
+import { Decision, type Receipt } from './decision.js'
+import type { EngineSetup, InProcessStore } from './engine/create-engine.js'
+import { type Engine, isSyncEngine, type SyncEngine } from './engine/engine.js'
+import { SyncUnsupportedError } from './errors.js'
+import { type EventName, Events, type Listener } from './events.js'
+import { type Explanation, explainPolicy } from './explain.js'
+import type { Acquisition } from './lease.js'
+import { Acquirer } from './limiter/acquire.js'
+import { Dispatcher, type Request } from './limiter/dispatcher.js'
+import { type LimiterOptions, readOptions } from './limiter/options.js'
+import { PolicyTable } from './limiter/policy-table.js'
+import { planRefund } from './limiter/receipt.js'
+import { joinChecks, planChecks, planWholeKey, readCost } from './limiter/request.js'
+import { systemTimers, type Timers } from './limiter/timers.js'
+import type {
+  AcquireOptions,
+  BlockOptions,
+  CallOptions,
+  CheckItem,
+  CheckOptions,
+  CostOptions,
+  Limiter,
+  RefundOptions,
+  SyncLimiter,
+} from './limiter/types.js'
+import { type PoliciesInput, type PolicyLimit, parseDuration } from './policy.js'
+import { identify, type Subject } from './subject.js'
+
+/**
+ * Makes a limiter.
+ *
+ * ```ts
+ * const limiter = createLimiter({ policies: { perUser: '100/m' } })
+ * const decision = await limiter.check('perUser', userId)
+ * ```
+ *
+ * It answers at once: the connection to a server is opened in the background, and `ready()` waits for it.
+ *
+ * @throws PolicyError listing everything that is wrong with the options and the policies
+ */
+export function createLimiter<const P extends PoliciesInput>(
+  options: LimiterOptions<P> & { readonly store?: InProcessStore },
+): SyncLimiter<P>
+export function createLimiter<const P extends PoliciesInput>(options: LimiterOptions<P>): Limiter<P>
+export function createLimiter(options: LimiterOptions): SyncLimiter {
+  const setup = readOptions(options)
+  const { clock = systemClock } = options
+  // A fake clock moves the timers too.
+  const timers = 'after' in clock && 'monotonicMs' in clock ? (clock as unknown as Timers) : systemTimers
+  return new PolicyLimiter(setup, new PolicyTable(setup.compiled, clock, timers), timers)
+}
+
+class PolicyLimiter implements SyncLimiter {
+  readonly #engine: Engine
+  readonly #sync: SyncEngine | undefined
+  readonly #table: PolicyTable
+  readonly #events = new Events()
+  readonly #dispatcher: Dispatcher
+  readonly #acquirer: Acquirer
+  #closing: Promise<void> | undefined
+
+  constructor({ engine, keyOf }: EngineSetup, table: PolicyTable, timers: Timers) {
+    this.#engine = engine
+    this.#sync = isSyncEngine(engine) ? engine : undefined
+    this.#table = table
+    this.#dispatcher = new Dispatcher(engine, keyOf, this.#events)
+    this.#acquirer = new Acquirer(this.#dispatcher, this.#events, timers)
+  }
+
+  async check(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
+    if (this.#sync === undefined) return this.#one('check', Op.consume, policy, subject, options)
+    options?.signal?.throwIfAborted()
+    return this.checkSync(policy, subject, options)
+  }
+
+  checkSync(policy: string, subject: Subject, options?: CostOptions): Decision {
+    const engine = this.#sync
+    if (engine === undefined) throw this.#notSync()
+    // Most checks are of one limit, and nobody listens: those allocate nothing but their Decision.
+    if (this.#closing === undefined && !this.#events.has('decision')) {
+      try {
+        const decision = this.#checkOne(engine, policy, subject, options)
+        if (decision !== undefined) return decision
+      } catch (error) {
+        throw this.#dispatcher.failed({ call: 'check', asked: [{ policy, subject }] }, error)
+      }
+    }
+    return this.#dispatcher.decideSync(this.#request('check', Op.consume, policy, subject, options), engine)
+  }
+
+  /** Undefined where it takes more than one look: several limits, an override, an error, a plan out of date. */
+  #checkOne(
+    engine: SyncEngine,
+    policy: string,
+    subject: Subject,
+    options: CostOptions | undefined,
+  ): Decision | undefined {
+    const compiled = this.#table.get(policy)
+    const { limits } = compiled
+    const limit = limits[0] as PolicyLimit
+    const { plan } = limit
+    if (limits.length > 1 || plan.algorithm === 'concurrency') return undefined
+    let n = 1
+    if (options !== undefined) {
+      if (options.limit !== undefined || options.burst !== undefined) return undefined
+      if (options.cost !== undefined) n = readCost(options.cost, policy)
+    }
+    const identity = identify(compiled, subject)
+    const step = engine.decideOne(limit, plan, identity, Op.consume, n, 0)
+    const { status, granted, remaining, waitUs, resetUs } = step
+    if (status < Status.denied) return undefined
+    const { lastNowUs, source } = engine
+    return new Decision(
+      limit,
+      identity,
+      Op.consume,
+      status,
+      granted,
+      remaining,
+      waitUs,
+      resetUs,
+      lastNowUs,
+      source,
+    )
+  }
+
+  async checkAll(items: readonly CheckItem<PoliciesInput>[], options: CallOptions = {}): Promise<Decision> {
+    const plan = () =>
+      joinChecks(items.map(item => planChecks(this.#table.get(item.policy), item.subject, Op.consume, item)))
+    return this.#dispatcher.decide({ call: 'checkAll', asked: items, plan }, options.signal)
+  }
+
+  async peek(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
+    return this.#one('peek', Op.peek, policy, subject, options)
+  }
+
+  async debit(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
+    return this.#one('debit', Op.debit, policy, subject, options)
+  }
+
+  async refund(receipt: Receipt, options: RefundOptions = {}): Promise<Decision> {
+    const plan = () => planRefund(this.#table, receipt, options.units)
+    const asked = Array.isArray(receipt?.charges) ? receipt.charges : []
+    return this.#dispatcher.decide({ call: 'refund', asked, plan }, options.signal)
+  }
+
+  async reset(policy: string, subject: Subject, options: CallOptions = {}): Promise<void> {
+    // It stands alone in its request, so each limit is a request; a policy that does not exist is refused by the first.
+    const limits = this.#table.find(policy)?.limits.length ?? 1
+    const indexes = Array.from({ length: limits }, (_, index) => index)
+    await Promise.all(
+      indexes.map(index => this.#wholeKey('reset', Op.reset, policy, subject, options, index)),
+    )
+  }
+
+  async block(policy: string, subject: Subject, options: BlockOptions): Promise<void> {
+    const blockUs = () => parseDuration(options?.for, `how long to block policy '${policy}' (for)`)
+    await this.#wholeKey('block', Op.block, policy, subject, options, 0, blockUs)
+  }
+
+  async unblock(policy: string, subject: Subject, options: CallOptions = {}): Promise<void> {
+    await this.#wholeKey('unblock', Op.unblock, policy, subject, options, 0)
+  }
+
+  async acquire(policy: string, subject: Subject, options: AcquireOptions = {}): Promise<Acquisition> {
+    return this.#acquirer.acquire(() => this.#table.get(policy), policy, subject, options)
+  }
+
+  async explain(subject: Subject, options: CallOptions = {}): Promise<readonly Explanation[]> {
+    const peeks = Array.from(this.#table.all, policy =>
+      explainPolicy(policy, subject, () => this.#one('peek', Op.peek, policy.name, subject, options)),
+    )
+    return Promise.all(peeks)
+  }
+
+  update(policies: PoliciesInput): void {
+    this.#dispatcher.assertOpen()
+    this.#table.update(policies)
+  }
+
+  on<E extends EventName>(event: E, listener: Listener<E>): () => void {
+    return this.#events.on(event, listener)
+  }
+
+  async ready(): Promise<void> {
+    this.#dispatcher.assertOpen()
+    return this.#engine.ready()
+  }
+
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#dispatcher.close()
+      this.#table.close()
+      this.#closing = this.#engine.close()
+    }
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #one(
+    call: 'check' | 'peek' | 'debit',
+    op: Op,
+    policy: string,
+    subject: Subject,
+    options: CheckOptions | undefined,
+  ): Promise<Decision> {
+    return this.#dispatcher.decide(this.#request(call, op, policy, subject, options), options?.signal)
+  }
+
+  #request(
+    call: 'check' | 'peek' | 'debit',
+    op: Op,
+    policy: string,
+    subject: Subject,
+    options: CostOptions | undefined,
+  ): Request {
+    const plan = () => planChecks(this.#table.get(policy), subject, op, options)
+    return { call, asked: [{ policy, subject }], plan }
+  }
+
+  /**
+   * @param index which limit of the policy. One that refuses refuses the request, so a block of the first is a block of
+   * the policy, and atomic.
+   */
+  #wholeKey(
+    call: 'reset' | 'block' | 'unblock',
+    op: Op,
+    policy: string,
+    subject: Subject,
+    options: CallOptions | undefined,
+    index: number,
+    n: () => number = () => 1,
+  ): Promise<Decision> {
+    const plan = () => [planWholeKey(this.#table.get(policy), subject, index, op, n())]
+    return this.#dispatcher.decide({ call, asked: [{ policy, subject }], plan }, options?.signal)
+  }
+
+  #notSync(): SyncUnsupportedError {
+    return new SyncUnsupportedError(
+      `checkSync: the store '${this.#engine.source}' has to be asked over a connection; call check, or use the store 'memory'`,
+    )
+  }
+}

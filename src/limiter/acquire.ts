@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto'
+import { Op } from '../core/step.js'
+import { isSluiceError } from '../errors.js'
+import type { Events } from '../events.js'
+import { type Acquisition, Lease, RefusedLease } from '../lease.js'
+import { type CompiledPolicy, parseDuration } from '../policy.js'
+import type { Subject } from '../subject.js'
+import type { Dispatcher } from './dispatcher.js'
+import { type PlannedCheck, planAcquire } from './request.js'
+import type { Timers } from './timers.js'
+import type { AcquireOptions } from './types.js'
+
+/** Acquires leases: the requests of `acquire`, `renew` and `release`. */
+export class Acquirer {
+  readonly #dispatcher: Dispatcher
+  readonly #events: Events
+  readonly #timers: Timers
+
+  constructor(dispatcher: Dispatcher, events: Events, timers: Timers) {
+    this.#dispatcher = dispatcher
+    this.#events = events
+    this.#timers = timers
+  }
+
+  /** @param find looks the policy up, or throws that there is none */
+  async acquire(
+    find: () => CompiledPolicy,
+    policy: string,
+    subject: Subject,
+    options: AcquireOptions,
+  ): Promise<Acquisition> {
+    const { ttl, autoRenew = true, signal } = options
+    const id = randomUUID()
+    let held: readonly PlannedCheck[] = []
+    const plan = () => {
+      const leaseUs = ttl === undefined ? {} : { leaseUs: parseDuration(ttl, `policy '${policy}': ttl`) }
+      const checks = planAcquire(find(), subject, { ...options, ...leaseUs, leaseId: id })
+      held = checks.filter(({ leaseId }) => leaseId !== undefined)
+      return checks
+    }
+    const asked = [{ policy, subject }]
+    const renew = () => this.#dispatcher.decide({ call: 'renew', asked, plan: () => withOp(held, Op.renew) })
+    const release = () =>
+      this.#dispatcher.decide({ call: 'release', asked, plan: () => withOp(held, Op.refund) })
+
+    const sentAtMs = this.#timers.monotonicMs()
+    const decision = await this.#dispatcher.decide({ call: 'acquire', asked, plan }, signal).catch(error => {
+      // It may have been granted all the same, and nobody would give it back before its end.
+      const isUnknown =
+        held.length > 0 && (signal?.aborted || isSluiceError(error, 'ERR_SLUICE_STORE_TIMEOUT'))
+      if (isUnknown) release().catch(() => {})
+      throw error
+    })
+    if (!decision.allowed) return new RefusedLease(decision)
+    return new Lease({
+      id,
+      policy,
+      decision,
+      leaseMs: shortestLeaseMs(held),
+      sentAtMs,
+      autoRenew,
+      timers: this.#timers,
+      store: {
+        renew: async () => (await renew()).allowed,
+        release: async () => {
+          await release()
+        },
+        lost: error => this.#events.emit('leaseLost', { policy, leaseId: id, error }),
+      },
+    })
+  }
+}
+
+const withOp = (checks: readonly PlannedCheck[], op: Op): readonly PlannedCheck[] =>
+  checks.map(check => ({ ...check, op }))
+
+/** A policy may have several concurrency limits: the holder has to stop when the first of its leases ends. */
+const shortestLeaseMs = (held: readonly PlannedCheck[]): number =>
+  Math.min(...held.map(({ plan }) => (plan.algorithm === 'concurrency' ? plan.leaseUs / 1000 : Infinity)))

@@ -1,0 +1,81 @@
+import type { Decision } from '../decision.js'
+import type { Engine, Outcome, SyncEngine } from '../engine/engine.js'
+import { ClosedError } from '../errors.js'
+import type { Asked, Call, Events } from '../events.js'
+import type { KeyBuilder } from '../keys.js'
+import { isStale, readOutcome } from './outcome.js'
+import { type PlannedCheck, replan } from './request.js'
+
+/** One call of the limiter, planned. */
+export interface Request {
+  readonly call: Call
+  readonly asked: readonly Asked[]
+  /** Lazily, so that what is wrong with the call is told to listeners too. */
+  readonly plan: () => readonly PlannedCheck[]
+}
+
+/** Sends requests to the engine, reads its outcomes, and tells the listeners. */
+export class Dispatcher {
+  readonly #engine: Engine
+  readonly #keyOf: KeyBuilder
+  readonly #events: Events
+  #closed = false
+
+  constructor(engine: Engine, keyOf: KeyBuilder, events: Events) {
+    this.#engine = engine
+    this.#keyOf = keyOf
+    this.#events = events
+  }
+
+  async decide(request: Request, signal?: AbortSignal): Promise<Decision> {
+    try {
+      this.assertOpen()
+      signal?.throwIfAborted()
+      const options = signal === undefined ? {} : { signal }
+      let checks = request.plan()
+      let outcome = await this.#engine.decide(checks, options)
+      if (isStale(outcome)) {
+        checks = replan(checks, outcome.nowUs)
+        outcome = await this.#engine.decide(checks, options)
+      }
+      return this.#read(request, checks, outcome)
+    } catch (error) {
+      throw this.failed(request, error)
+    }
+  }
+
+  decideSync(request: Request, engine: SyncEngine): Decision {
+    try {
+      this.assertOpen()
+      let checks = request.plan()
+      let outcome = engine.decideSync(checks)
+      if (isStale(outcome)) {
+        checks = replan(checks, outcome.nowUs)
+        outcome = engine.decideSync(checks)
+      }
+      return this.#read(request, checks, outcome)
+    } catch (error) {
+      throw this.failed(request, error)
+    }
+  }
+
+  /** Tells the listeners of an error that the caller is about to get. */
+  failed({ call, asked }: Omit<Request, 'plan'>, error: unknown): unknown {
+    if (this.#events.has('error')) this.#events.emit('error', { call, asked, error })
+    return error
+  }
+
+  assertOpen(): void {
+    if (this.#closed) throw new ClosedError('the limiter was closed; make another one with createLimiter')
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  #read({ call, asked }: Request, checks: readonly PlannedCheck[], outcome: Outcome): Decision {
+    const decision = readOutcome(checks, outcome, this.#engine.source, this.#keyOf)
+    if (this.#events.has('decision')) this.#events.emit('decision', { call, asked, decision })
+    return decision
+  }
+}

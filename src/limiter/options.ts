@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import {
+  createEngine,
+  ENGINE_OPTIONS,
+  type EngineOptions,
+  type EngineSetup,
+} from '../engine/create-engine.js'
+import { PolicyError, type Problem } from '../errors.js'
+import { didYouMean, list } from '../policy/refusal.js'
+import { type CompiledPolicies, compilePolicies, type PoliciesInput } from '../policy.js'
+
+/** Options of `createLimiter`. */
+export interface LimiterOptions<P extends PoliciesInput = PoliciesInput> extends EngineOptions {
+  /** Policies by name: a rate such as `'100/m'`, several, or an object (`docs/policies.md`). */
+  readonly policies: P
+}
+
+const OPTIONS = z.strictObject({ policies: z.unknown(), ...ENGINE_OPTIONS })
+const NAMES = Object.keys(OPTIONS.shape)
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Reads the options. @throws PolicyError listing everything that is wrong with them, policies included */
+export function readOptions(options: LimiterOptions): EngineSetup & { readonly compiled: CompiledPolicies } {
+  const problems: Problem[] = []
+  let compiled: CompiledPolicies | undefined
+  const read = OPTIONS.safeParse(options)
+  if (!read.success) problems.push(...read.error.issues.flatMap(issue => problemsOf(issue, options)))
+  if (isRecord(options)) {
+    try {
+      compiled = compilePolicies(options.policies, { nowUs: read.data?.clock?.nowUs() })
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error
+      problems.push(...error.problems)
+    }
+  }
+  if (problems.length > 0 || compiled === undefined) throw new PolicyError(problems)
+  return { ...createEngine(options), compiled }
+}
+
+function problemsOf(issue: z.core.$ZodIssue, options: unknown): readonly Problem[] {
+  if (!isRecord(options)) {
+    const message = "the options are no object; write { policies: { perUser: '100/m' } }"
+    return [{ path: 'createLimiter', value: options, message }]
+  }
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(name => ({
+      path: name,
+      value: options[name],
+      message: `is not an option of createLimiter; options are ${list(NAMES)}${didYouMean(name, NAMES)}`,
+    }))
+  }
+  const path = issue.path.join('.')
+  return [{ path, value: options[path], message: issue.message }]
+}

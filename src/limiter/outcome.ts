@@ -1,0 +1,92 @@
+import { capacity } from '../core/plan.js'
+import { Status } from '../core/step.js'
+import { type Decided, Decision, type Source } from '../decision.js'
+import type { CheckOutcome, Outcome } from '../engine/engine.js'
+import {
+  CheckError,
+  ForeignValueError,
+  ImpossibleCostError,
+  ProtocolError,
+  type SluiceError,
+  StalePlanError,
+  WrongTypeError,
+} from '../errors.js'
+import type { KeyBuilder } from '../keys.js'
+import type { PlannedCheck } from './request.js'
+
+/** The error that a negative status stands for. */
+export function failure(check: PlannedCheck, status: Status, nowUs: number, keyOf: KeyBuilder): SluiceError {
+  const { limit, plan, subject } = check
+  switch (status) {
+    case Status.impossible:
+      return new ImpossibleCostError(limit.policy, check.n, capacity(plan))
+    case Status.wrongType:
+      return new WrongTypeError(limit.policy, keyOf(limit, subject))
+    case Status.foreignValue:
+      return new ForeignValueError(limit.policy, keyOf(limit, subject))
+    case Status.stalePlan:
+      return new StalePlanError(limit.policy, nowUs)
+    case Status.badCheck:
+      return new CheckError(
+        `policy '${limit.policy}': '${plan.algorithm}' does not take this operation with ${check.n} units`,
+      )
+    default:
+      return new ProtocolError(`policy '${limit.policy}': the engine answered the unknown status ${status}`)
+  }
+}
+
+export const isStale = (outcome: Outcome): boolean =>
+  outcome.checks.some(({ status }) => status === Status.stalePlan)
+
+/**
+ * What the caller sees of an outcome.
+ *
+ * @throws the error of the first check that failed
+ */
+export function readOutcome(
+  checks: readonly PlannedCheck[],
+  outcome: Outcome,
+  source: Source,
+  keyOf: KeyBuilder,
+): Decision {
+  if (outcome.checks.length !== checks.length) {
+    throw new ProtocolError(`the engine answered ${outcome.checks.length} checks of ${checks.length}`)
+  }
+  for (const [i, { status }] of outcome.checks.entries()) {
+    if (status < 0) throw failure(checks[i] as PlannedCheck, status, outcome.nowUs, keyOf)
+  }
+  const [check] = checks as readonly [PlannedCheck]
+  const [said] = outcome.checks as readonly [CheckOutcome]
+  if (checks.length > 1 || check.leaseId !== undefined || check.override !== undefined) {
+    return Decision.of(
+      checks.map((each, i) => decided(each, outcome.checks[i] as CheckOutcome)),
+      outcome.nowUs,
+      source,
+    )
+  }
+  return new Decision(
+    check.limit,
+    check.subject,
+    check.op,
+    said.status,
+    said.granted,
+    said.remaining,
+    said.waitUs,
+    said.resetUs,
+    outcome.nowUs,
+    source,
+  )
+}
+
+const decided = (check: PlannedCheck, said: CheckOutcome): Decided => ({
+  limit: check.limit,
+  subject: check.subject,
+  op: check.op,
+  leaseId: check.leaseId,
+  override: check.override,
+  status: said.status,
+  granted: said.granted,
+  remaining: said.remaining,
+  waitUs: said.waitUs,
+  resetUs: said.resetUs,
+})

@@ -1,0 +1,69 @@
+import { type Clock, cdiv } from '../core/time.js'
+import { UnknownPolicyError } from '../errors.js'
+import { didYouMean, list, show } from '../policy/refusal.js'
+import { type CompiledPolicies, type CompiledPolicy, compilePolicies, type PoliciesInput } from '../policy.js'
+import type { Timers } from './timers.js'
+
+/** The policies in force, and the time around an update in which the old ones may still be in use elsewhere. */
+export class PolicyTable {
+  readonly #clock: Clock
+  readonly #timers: Timers
+  #compiled: CompiledPolicies
+  #forgetPeers: (() => void) | undefined
+
+  constructor(compiled: CompiledPolicies, clock: Clock, timers: Timers) {
+    this.#compiled = compiled
+    this.#clock = clock
+    this.#timers = timers
+  }
+
+  get all(): Iterable<CompiledPolicy> {
+    return this.#compiled.byName.values()
+  }
+
+  find(name: string): CompiledPolicy | undefined {
+    return this.#compiled.byName.get(name)
+  }
+
+  /** @throws UnknownPolicyError naming the nearest one */
+  get(name: string): CompiledPolicy {
+    const policy = this.#compiled.byName.get(name)
+    if (policy !== undefined) return policy
+    const names = [...this.#compiled.byName.keys()]
+    const hint = typeof name === 'string' ? didYouMean(name, names) : ''
+    throw new UnknownPolicyError(
+      String(name),
+      `there is no policy ${show(name)}; policies are ${list(names)}${hint}`,
+    )
+  }
+
+  /**
+   * Replaces the policies at once. While other replicas still write under the old plans, the larger ceiling of both holds:
+   * clipping to the smaller would forgive at every write what the larger had admitted. It goes away when every state of
+   * before has drained.
+   *
+   * @throws PolicyError; the policies then stay as they were
+   */
+  update(policies: PoliciesInput): void {
+    const previous = this.#compiled
+    this.#compiled = compilePolicies(policies, { nowUs: this.#clock.nowUs(), previous, peers: previous })
+    this.#forgetPeers?.()
+    this.#forgetPeers = this.#timers.after(drainMs(this.#compiled), () => {
+      this.#compiled = compilePolicies(policies, { nowUs: this.#clock.nowUs(), previous: this.#compiled })
+    })
+  }
+
+  close(): void {
+    this.#forgetPeers?.()
+  }
+}
+
+/** How long the slowest state that has a ceiling takes to drain from there. */
+function drainMs({ byName }: CompiledPolicies): number {
+  const plans = [...byName.values()].flatMap(policy => policy.limits.map(limit => limit.plan))
+  const drainsUs = plans.map(plan => {
+    if (plan.algorithm === 'gcra') return cdiv(plan.horizon, 8)
+    return plan.algorithm === 'token_bucket' || plan.algorithm === 'leaky_bucket' ? plan.emptyAfterUs : 0
+  })
+  return cdiv(Math.max(...drainsUs), 1000)
+}
