@@ -121,7 +121,7 @@ export function rangeProblems(config: LimitConfig): readonly RangeProblem[] {
       if (resolutionUs !== undefined && (resolutionUs < finestUs || resolutionUs > config.windowUs)) {
         refuse(
           'resolution',
-          `is outside ${finestUs} us to the window; the log of a subject stays at most ${LOG_ENTRIES_MAX} entries long`,
+          `is outside ${finestUs} us to the window; a finer one would let the log grow beyond ${LOG_ENTRIES_MAX} entries`,
         )
       }
       break

@@ -141,7 +141,7 @@ const BROKEN: readonly (readonly [what: string, policy: unknown, problem: string
   [
     'a resolution that lets the log grow',
     { limit: 5000, window: '1024s', algorithm: 'sliding_window', resolution: '1ms' },
-    `p.resolution: '1ms' is outside 1000000 us to the window; the log of a subject stays at most 1024 entries long`,
+    `p.resolution: '1ms' is outside 1000000 us to the window; a finer one would let the log grow beyond 1024 entries`,
   ],
   [
     'an unknown period',
