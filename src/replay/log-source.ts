@@ -1,12 +1,18 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { Readable } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { LogError } from './log-error.js'
 
 /** Called with the bytes read so far, before decompression, and their total where it is known. */
 export type OnBytes = (readBytes: number, totalBytes: number | undefined) => void
+
+export interface OpenOptions {
+  readonly onBytes?: OnBytes
+  /** Ends the reading, also while it waits for input: `chunks` then rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
 
 export interface LogSource {
   /** For people: the name of the file without its folders, or `stdin`. */
@@ -20,24 +26,33 @@ export interface LogSource {
  *
  * @throws LogError when the file cannot be read; so do `chunks`, for a failing disk and for damaged gzip data
  */
-export async function openLog(path: string, onBytes: OnBytes = () => {}): Promise<LogSource> {
+export async function openLog(
+  path: string,
+  { onBytes = () => {}, signal }: OpenOptions = {},
+): Promise<LogSource> {
   if (path === '-') {
-    return { name: 'stdin', chunks: named('stdin', decompressed(counted(process.stdin, undefined, onBytes))) }
+    const stdin = signal === undefined ? process.stdin : addAbortSignal(signal, process.stdin)
+    return { name: 'stdin', chunks: named('stdin', decompressed(counted(stdin, undefined, onBytes)), signal) }
   }
   const stats = await stat(path).catch(error => {
     throw unreadable(path, error)
   })
   // A pipe or a device has no size to count towards.
   const totalBytes = stats.isFile() ? stats.size : undefined
-  const bytes = counted(createReadStream(path), totalBytes, onBytes)
-  return { name: basename(path), chunks: named(path, decompressed(bytes)) }
+  const bytes = counted(createReadStream(path, { signal }), totalBytes, onBytes)
+  return { name: basename(path), chunks: named(path, decompressed(bytes), signal) }
 }
 
 /** Says of every failure which log it was. */
-async function* named(path: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* named(
+  path: string,
+  chunks: AsyncIterable<Buffer>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
   try {
     yield* chunks
   } catch (error) {
+    signal?.throwIfAborted()
     throw unreadable(path, error as NodeJS.ErrnoException)
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import { LogError } from '../../../src/replay/log-error.js'
-import { openLog } from '../../../src/replay/log-source.js'
+import { type OnBytes, openLog } from '../../../src/replay/log-source.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-log-source-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -15,9 +15,9 @@ function file(name: string, content: string | Buffer): string {
   return path
 }
 
-async function read(path: string, onBytes?: Parameters<typeof openLog>[1]): Promise<string> {
+async function read(path: string, onBytes: OnBytes = () => {}): Promise<string> {
   const pieces: Buffer[] = []
-  for await (const chunk of (await openLog(path, onBytes)).chunks) pieces.push(chunk)
+  for await (const chunk of (await openLog(path, { onBytes })).chunks) pieces.push(chunk)
   return Buffer.concat(pieces).toString()
 }
 

@@ -1,0 +1,50 @@
+import { Command, CommanderError } from 'commander'
+import { addCheckCommands } from './commands/check.js'
+import { addInspectCommand } from './commands/inspect.js'
+import { addReplayCommand } from './commands/replay.js'
+import { addResetCommand } from './commands/reset.js'
+import { Exit, exitCodeOf } from './exit-codes.js'
+import { createOutput } from './output.js'
+import { packageVersion } from './version.js'
+
+/**
+ * Runs the command line.
+ *
+ * @param args what stands after the name of the program
+ * @returns what the process ends with
+ */
+export async function run(args: readonly string[]): Promise<Exit> {
+  const output = createOutput(process.stdout, process.stderr)
+  let exit: Exit = Exit.ok
+  const program = new Command('sluice')
+    .description('Rate limits for fleets that share Redis: ask, look, and try limits out on real logs.')
+    .version(packageVersion())
+    .option('--debug', 'print the stack of an error')
+    .showHelpAfterError('(--help tells more)')
+    // Inherited by the commands, so it stands before them: errors are thrown, and answered below.
+    .exitOverride()
+  addCheckCommands(program, output, code => {
+    exit = code
+  })
+  addResetCommand(program, output)
+  addInspectCommand(program, output, code => {
+    exit = code
+  })
+  addReplayCommand(program, output)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exit
+  } catch (error) {
+    // Commander has said what is wrong already; help and version are no errors.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.ok : Exit.usage
+    output.note(describeError(error, program.opts<{ debug?: boolean }>().debug === true))
+    return exitCodeOf(error)
+  }
+}
+
+function describeError(error: unknown, debug: boolean): string {
+  if (!(error instanceof Error)) return `error: ${String(error)}`
+  if (debug) return `error: ${error.stack ?? error.message}`
+  const hint = exitCodeOf(error) === Exit.defect ? ' (a defect of sluice: --debug tells where)' : ''
+  return `error: ${error.message}${hint}`
+}
