@@ -7,7 +7,7 @@ import type { OnStoreFailure, PoliciesInput } from './policy/options.js'
 import { readPolicies } from './policy/read-policies.js'
 import type { SubjectRule } from './subject.js'
 
-export { type CompileOptions, compilePlan } from './policy/compile-plan.js'
+export { compilePlan } from './policy/compile-plan.js'
 export type { LimitConfig } from './policy/config.js'
 export type { Limit, LimitOverride, PolicyLimit } from './policy/limit.js'
 export type * from './policy/options.js'

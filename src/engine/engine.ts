@@ -5,12 +5,12 @@ import type { Limit } from '../policy.js'
 
 export type { Source } from '../decision.js'
 
-/** One check as an engine takes it: integers, and a subject already made canonical by `identify` of `src/keys.ts`. */
+/** One check as an engine takes it: integers, and a subject already made canonical by `identify` of `src/subject.ts`. */
 export interface Check {
   readonly limit: Limit
   /** The limit's own plan, or the plan of a per-call override on the same key. */
   readonly plan: Plan
-  /** What `identify(policy, subject)` of `src/keys.ts` answered. */
+  /** What `identify(policy, subject)` of `src/subject.ts` answered. */
   readonly subject: string
   readonly op: Op
   /** Units; for `block` us. An integer >= 1. */
@@ -66,7 +66,15 @@ export interface SyncEngine extends Engine {
    * Decides a request of one check without allocating. The answer is the engine's own `Step`: read it before the next
    * call. `lastNowUs` is the instant it was decided at.
    */
-  decideOne(limit: Limit, plan: Plan, subject: string, op: Op, n: number, at: number, leaseId?: string): Readonly<Step>
+  decideOne(
+    limit: Limit,
+    plan: Plan,
+    subject: string,
+    op: Op,
+    n: number,
+    at: number,
+    leaseId?: string,
+  ): Readonly<Step>
   readonly lastNowUs: number
 }
 

@@ -126,6 +126,10 @@ describe('keys', () => {
     )
   })
 
+  it('of two policies differ, so that 7/m and 30/m of one user never share a counter', () => {
+    expect(keyOf(limitOf('strict'), 'alice')).not.toBe(keyOf(limitOf('lenient'), 'alice'))
+  })
+
   it('follow the limit, not its number: two limiters may share an engine', () => {
     expect(keyOf(limitOf('a', 0, 'gcra', 7), 'x')).toMatch(/:a:gcra:x$/)
     expect(keyOf(limitOf('b', 0, 'gcra', 7), 'x')).toMatch(/:b:gcra:x$/)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { BucketPlan, GcraPlan } from '../../../src/core/plan.js'
-import { compilePlan } from '../../../src/policy.js'
+import { compilePlan, parseDuration, parseRate } from '../../../src/policy.js'
 
 const SECOND_US = 1_000_000
 const MINUTE_US = 60 * SECOND_US
@@ -229,15 +229,23 @@ describe('every plan', () => {
 })
 
 describe('windows that broke other limiters', () => {
-  it('keeps half a second as half a second', () => {
-    expect(compilePlan({ algorithm: 'fixed_window', limit: 1, windowUs: 500_000 })).toMatchObject({
-      windowUs: 500_000,
-    })
+  const windowOf = (window: string) =>
+    compilePlan({ algorithm: 'fixed_window', limit: 1, windowUs: parseDuration(window) })
+
+  it('half a second was cut to 0 s, and its key never ended', () => {
+    expect(windowOf('0.5s')).toMatchObject({ windowUs: 500_000 })
   })
 
-  it('holds 30 days and a year as well as 10 ms', () => {
-    for (const windowUs of [10_000, 30 * DAY_US, 366 * DAY_US]) {
-      expect(compilePlan({ algorithm: 'gcra', limit: 5, windowUs })).toMatchObject({ burst: 5 })
-    }
+  it('1.9 s was cut to 1 s', () => {
+    expect(windowOf('1.9s')).toMatchObject({ windowUs: 1_900_000 })
+  })
+
+  it('30 days overflowed a timer, and nothing was limited', () => {
+    expect(windowOf('30 days')).toMatchObject({ windowUs: 30 * DAY_US })
+    expect(compilePlan({ algorithm: 'gcra', limit: 5, windowUs: 366 * DAY_US })).toMatchObject({ burst: 5 })
+  })
+
+  it('3.33 units stopped all work', () => {
+    expect(() => parseRate('3.33/s')).toThrow("'3.33/s' has a limit of '3.33'")
   })
 })
