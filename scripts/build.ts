@@ -3,7 +3,7 @@
  * folders below the root, as the sources that read `lua/` do, so that the same relative address finds it from all
  * three places (docs/adr/0001-package-layout.md).
  */
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'rolldown'
@@ -34,9 +34,10 @@ for (const format of ['esm', 'cjs'] as const) {
   })
 }
 
-execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
-  stdio: 'inherit',
-})
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+const types = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: ['ignore', 2, 2] })
+if (types.status !== 0) process.exit(1)
+
 // The same types serve both module systems; the nearest package.json says which one a file is of.
 cpSync('dist/esm', 'dist/cjs', {
   recursive: true,

@@ -74,8 +74,8 @@ describe('the packed package, installed in an empty project', () => {
     expect(await node('esm.mjs')).toEqual(expected())
   })
 
-  test('limits when it is required, without the help of Node for ES modules', async () => {
-    expect(await node('--no-experimental-require-module', 'cjs.cjs')).toEqual(expected())
+  test('limits when it is required', async () => {
+    expect(await node('cjs.cjs')).toEqual(expected())
   })
 
   test.each(['redis.mjs', 'redis.cjs'])('finds its scripts and limits by Redis in %s', async file => {
