@@ -99,15 +99,18 @@ export class Draft {
   /** Stores the state, if a check wrote one. */
   commit(keys: MemoryKeys, nowUs: number): void {
     if (this.write === Write.none) return
-    if (this.key === NONE) this.key = keys.create(this.table, this.subject, this.endUs, nowUs)
+    if (this.#pending) this.#carryOut()
+    const isNew = this.key === NONE
+    if (this.#object !== undefined && 'byId' in this.#object && this.#object.units === 0) {
+      if (!isNew) keys.dropState(this.key, nowUs)
+      return
+    }
+    if (isNew) this.key = keys.create(this.table, this.subject, this.endUs, nowUs)
     else if (this.write === Write.expire) keys.setStateEnd(this.key, this.endUs, nowUs)
     else keys.lifetimes.changed(this.key)
-    if (this.table.stateLength > 0) {
-      keys.storeState(this.key, this.#row, this.table.stateLength)
-    } else {
-      if (this.#pending) this.#carryOut()
-      keys.objects[this.key] = this.#object
-    }
+    const { stateLength } = this.table
+    if (stateLength > 0) keys.storeState(this.key, this.#row, stateLength)
+    else keys.objects[this.key] = this.#object
   }
 
   #decideRow(step: Step, plan: Plan, op: Op, n: number, at: number, nowUs: number): void {

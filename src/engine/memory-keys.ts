@@ -148,6 +148,13 @@ export class MemoryKeys {
     }
   }
 
+  /** The state of a key is empty: nothing is left but the block, if there is one. */
+  dropState(key: number, nowUs: number): void {
+    const block = this.blockOf(key)
+    if (block !== undefined && block.untilUs > nowUs) this.block(key, block.untilUs, 0)
+    else this.drop(key)
+  }
+
   /** Files a block for a key that has a state until `stateEndUs`, or none: 0. */
   block(key: number, untilUs: number, stateEndUs: number): void {
     this.#blocks.set(key, { untilUs, stateEndUs })
