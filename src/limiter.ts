@@ -13,7 +13,7 @@ import { type LimiterOptions, readOptions } from './limiter/options.js'
 import { PolicyTable } from './limiter/policy-table.js'
 import { planRefund } from './limiter/receipt.js'
 import { joinChecks, planChecks, planWholeKey, readCost } from './limiter/request.js'
-import { systemTimers, type Timers } from './limiter/timers.js'
+import { type Timers, timersOf } from './limiter/timers.js'
 import type {
   AcquireOptions,
   BlockOptions,
@@ -47,8 +47,7 @@ export function createLimiter<const P extends PoliciesInput>(options: LimiterOpt
 export function createLimiter(options: LimiterOptions): SyncLimiter {
   const setup = readOptions(options)
   const { clock = systemClock } = options
-  // A fake clock moves the timers too.
-  const timers = 'after' in clock && 'monotonicMs' in clock ? (clock as unknown as Timers) : systemTimers
+  const timers = timersOf(clock)
   return new PolicyLimiter(setup, new PolicyTable(setup.compiled, clock, timers), timers)
 }
 

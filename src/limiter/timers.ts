@@ -1,4 +1,4 @@
-import { monotonicMs } from '../core/time.js'
+import { type Clock, monotonicMs } from '../core/time.js'
 
 /** How a limiter waits: for the renewals and ends of leases. A fake clock brings its own. */
 export interface Timers {
@@ -12,7 +12,7 @@ export interface Timers {
 const TIMEOUT_MAX_MS = 2 ** 31 - 1
 
 /** Timers of Node that keep no process alive. */
-export const systemTimers: Timers = {
+const systemTimers: Timers = {
   monotonicMs,
   after(delayMs, run) {
     let timer: NodeJS.Timeout
@@ -24,3 +24,8 @@ export const systemTimers: Timers = {
     return () => clearTimeout(timer)
   },
 }
+
+/** The timers that belong to a clock: a fake one brings its own, so that leases end by it. */
+export const timersOf = (clock: Clock): Timers => (hasTimers(clock) ? clock : systemTimers)
+
+const hasTimers = (clock: Clock): clock is Clock & Timers => 'after' in clock && 'monotonicMs' in clock
