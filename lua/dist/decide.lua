@@ -423,7 +423,7 @@ while i < checks do
         ttl = reset + 16777216
         write, value = 2, pack('<ddddd', since, next, next_drained, drain_us, now + ttl)
       else
-        write, value, offset = 3, pack('<dddd', since, next, next_drained, drain_us), 0
+        write, value, offset = 3, pack('<dddd', since, next, next_drained, drain_us), '0'
       end
     end
   elseif kind == 5 then
@@ -539,7 +539,7 @@ while i < checks do
         ttl = start + 2 * length - now
         write, value = 2, pack('<dddd', start, length, next_previous, next_current)
       else
-        write, value, offset = 3, pack('<dd', next_previous, next_current), 16
+        write, value, offset = 3, pack('<dd', next_previous, next_current), '16'
       end
     end
   elseif kind == 6 then
@@ -736,7 +736,7 @@ while i < checks do
         write, value = 2, pack('<dd', dead_total - shift, stop) .. kept
         if s == nil then s = '' end
       elseif taken == 0 then
-        write, value = 3, pack('<dd', dead_total, stop)
+        write, value, offset = 3, pack('<dd', dead_total, stop), '0'
       else
         if pushed then
           write, value, offset = 3, pack('<dd', entry_us, total + taken), 16 * count + 16
@@ -873,7 +873,7 @@ while i < checks do
       if fresh then
         write, value, ttl = 2, pack('<ddd', start, stop, next), stop - now
       else
-        write, value, offset = 3, pack('<ddd', start, stop, next), 0
+        write, value, offset = 3, pack('<ddd', start, stop, next), '0'
       end
     end
   elseif kind == 8 then

@@ -105,6 +105,6 @@ if op ~= PEEK and (repair or next ~= used) then
   if fresh then
     write, value, ttl = SET, pack('<ddd', start, stop, next), stop - now
   else
-    write, value = PATCH, pack('<ddd', start, stop, next)
+    write, value, offset = PATCH, pack('<ddd', start, stop, next), '0'
   end
 end

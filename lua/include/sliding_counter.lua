@@ -123,6 +123,6 @@ if op ~= PEEK and (repair or next_current ~= current or next_previous ~= previou
     write, value = SET, pack('<dddd', start, length, next_previous, next_current)
   else
     -- Only the counts move; the window and the expiry stay.
-    write, value, offset = PATCH, pack('<dd', next_previous, next_current), 16
+    write, value, offset = PATCH, pack('<dd', next_previous, next_current), '16'
   end
 end

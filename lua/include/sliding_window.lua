@@ -126,7 +126,7 @@ if op ~= PEEK and (taken > 0 or given > 0 or renew or moved and used > 0) then
   if whole then
     --- @include "rewrite_log"
   elseif taken == 0 then
-    write, value = PATCH, pack('<dd', dead_total, stop)
+    write, value, offset = PATCH, pack('<dd', dead_total, stop), '0'
   else
     if pushed then
       write, value, offset = PATCH, pack('<dd', entry_us, total + taken), 16 * count + 16

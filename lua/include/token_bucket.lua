@@ -125,6 +125,6 @@ if op ~= PEEK and (changed or repair or count > 0 and now + reset > key_end) the
     ttl = reset + GRANULE
     write, value = SET, pack('<ddddd', since, next, next_drained, drain_us, now + ttl)
   else
-    write, value = PATCH, pack('<dddd', since, next, next_drained, drain_us)
+    write, value, offset = PATCH, pack('<dddd', since, next, next_drained, drain_us), '0'
   end
 end
