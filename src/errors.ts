@@ -252,6 +252,11 @@ export class LeaseLostError extends SluiceError {
   }
 }
 
+/** An access log cannot be replayed: it cannot be read, its gzip data is damaged, or no line of it is a request. */
+export class LogError extends SluiceError {
+  readonly code = 'ERR_SLUICE_LOG'
+}
+
 /** The limiter or engine was closed. */
 export class ClosedError extends SluiceError {
   readonly code = 'ERR_SLUICE_CLOSED'
@@ -281,6 +286,7 @@ export interface SluiceErrors {
   ERR_SLUICE_FILE_LOCKED: FileLockedError
   ERR_SLUICE_SYNC_UNSUPPORTED: SyncUnsupportedError
   ERR_SLUICE_LEASE_LOST: LeaseLostError
+  ERR_SLUICE_LOG: LogError
   ERR_SLUICE_CLOSED: ClosedError
 }
 

@@ -1,5 +1,4 @@
 import { isSluiceError, type SluiceErrorCode } from '../errors.js'
-import { LogError } from '../replay/log-error.js'
 
 /** What the process ends with. `docs/cli.md` has the same table. */
 export const Exit = {
@@ -48,7 +47,7 @@ const USAGE_CODES: readonly SluiceErrorCode[] = [
 
 export function exitCodeOf(error: unknown): Exit {
   if (error instanceof UsageError) return Exit.usage
-  if (error instanceof FileError || error instanceof LogError) return Exit.file
+  if (error instanceof FileError || isSluiceError(error, 'ERR_SLUICE_LOG')) return Exit.file
   if (error instanceof InterruptedError) return Exit.interrupted
   if (!isSluiceError(error)) return Exit.defect
   return USAGE_CODES.includes(error.code) ? Exit.usage : Exit.store

@@ -1,14 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { ALGORITHMS, type Algorithm } from '../core/plan.js'
-import { type PoliciesInput, type PolicyInput, parseRate } from '../policy.js'
+import { z } from 'zod'
+import { ALGORITHMS } from '../core/plan.js'
+import { type PoliciesInput, parseRate } from '../policy.js'
 import { FileError, UsageError } from './exit-codes.js'
+
+/** A rate says everything of these; `quota` and `concurrency` have no rate and stand in a file. */
+const RATE_ALGORITHMS = ALGORITHMS.filter(name => name !== 'quota' && name !== 'concurrency')
 
 /** Options that say which policies there are. */
 export interface PolicyOptions {
   readonly policies?: string
   readonly policy: readonly PolicyFlag[]
-  readonly algorithm?: Algorithm
+  readonly algorithm?: string
   readonly burst?: number
 }
 
@@ -32,7 +36,7 @@ export function addPolicyOptions(command: Command): Command {
     .option('--policies <file>', 'a JSON file of policies by name, as in docs/policies.md')
     .addOption(
       new Option('--algorithm <name>', "the algorithm of each --policy (default: 'gcra')").choices(
-        ALGORITHMS,
+        RATE_ALGORITHMS,
       ),
     )
     .addOption(
@@ -91,21 +95,17 @@ export function readPolicyOptions({
     throw new UsageError(`policy '${twice.name}' is both in ${file} and on the command line; give it once`)
   }
   const fromFlags = flags.map(flag => [flag.name, policyInput(flag, algorithm, burst)] as const)
-  return { ...fromFile, ...Object.fromEntries(fromFlags) }
+  // Whoever takes it reads it as it would read anything, and names what is wrong.
+  return { ...fromFile, ...Object.fromEntries(fromFlags) } as PoliciesInput
 }
 
 /** A bare rate where nothing else is said. The words of a wrong rate are those of the policies. */
 function policyInput(
   { name, rate, by }: PolicyFlag,
-  algorithm: Algorithm | undefined,
+  algorithm: string | undefined,
   burst: number | undefined,
-): PolicyInput {
+): unknown {
   if (algorithm === undefined && burst === undefined && by.length === 0) return rate
-  if (algorithm === 'quota' || algorithm === 'concurrency') {
-    throw new UsageError(
-      `'${algorithm}' is not described by a rate; describe the policy '${name}' in a file, and give --policies FILE`,
-    )
-  }
   const { limit, windowUs } = parseRate(rate, `policies.${name}`)
   return {
     limit,
@@ -113,19 +113,30 @@ function policyInput(
     ...(algorithm !== undefined && { algorithm }),
     ...(burst !== undefined && { burst }),
     ...(by.length > 0 && { by }),
-  } as PolicyInput
+  }
 }
 
-function readPoliciesFile(path: string): PoliciesInput {
+const PoliciesFile = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown
+    } catch (error) {
+      context.addIssue(`is not JSON (${(error as Error).message})`)
+      return z.NEVER
+    }
+  })
+  .pipe(z.record(z.string(), z.unknown(), 'is not an object of policies by name'))
+
+function readPoliciesFile(path: string): Readonly<Record<string, unknown>> {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
     throw new FileError(`${path}: cannot be read (${(error as Error).message})`, { cause: error })
   }
-  try {
-    return JSON.parse(text) as PoliciesInput
-  } catch (error) {
-    throw new FileError(`${path}: is not JSON (${(error as Error).message})`, { cause: error })
-  }
+  const read = PoliciesFile.safeParse(text)
+  if (!read.success)
+    throw new FileError(`${path}: ${read.error.issues.map(issue => issue.message).join('; ')}`)
+  return read.data
 }

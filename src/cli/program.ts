@@ -20,7 +20,6 @@ export async function run(args: readonly string[]): Promise<Exit> {
     .description('Rate limits for fleets that share Redis: ask, look, and try limits out on real logs.')
     .version(packageVersion())
     .option('--debug', 'print the stack of an error')
-    .showHelpAfterError('(--help tells more)')
     // Inherited by the commands, so it stands before them: errors are thrown, and answered below.
     .exitOverride()
   addCheckCommands(program, output, code => {

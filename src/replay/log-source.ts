@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { addAbortSignal, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { LogError } from './log-error.js'
+import { LogError } from '../errors.js'
 
 /** Called with the bytes read so far, before decompression, and their total where it is known. */
 export type OnBytes = (readBytes: number, totalBytes: number | undefined) => void

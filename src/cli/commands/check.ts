@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { CheckState, Decision } from '../../decision.js'
-import { countText, durationText, printable } from '../../replay/render/wording.js'
+import { countText, durationText, printable, windowText } from '../../replay/render/wording.js'
 import { Exit } from '../exit-codes.js'
 import type { Output } from '../output.js'
 import { positiveInteger } from '../policy-options.js'
@@ -62,7 +62,7 @@ function describeState({
   retryAfterMs,
   resetAfterMs,
 }: CheckState): string {
-  const left = `${countText(remaining)} left of ${countText(limit)} per ${durationText(windowMs)} (${algorithm})`
+  const left = `${countText(remaining)} left of ${countText(limit)} per ${windowText(windowMs)} (${algorithm})`
   const wait = retryAfterMs > 0 ? `, passes in ${durationText(retryAfterMs)}` : ''
   return `${left}${wait}, unused in ${durationText(resetAfterMs)}`
 }

@@ -49,7 +49,8 @@ export function limitText({ limit, windowMs, period, burst }: LimitReport): stri
   return `${countText(limit)} per ${per}${bursts}`
 }
 
-function windowText(windowMs: number): string {
+/** `minute`, `15 minutes`, `259.2 seconds`: what stands after `per`. */
+export function windowText(windowMs: number): string {
   const [unit, unitMs] = WINDOW_UNITS.find(([, size]) => windowMs % size === 0) ?? ['second', 1000]
   const units = windowMs / unitMs
   return units === 1 ? unit : `${grouped.format(units)} ${unit}s`

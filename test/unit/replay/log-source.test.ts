@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
-import { LogError } from '../../../src/replay/log-error.js'
+import { LogError } from '../../../src/errors.js'
 import { type OnBytes, openLog } from '../../../src/replay/log-source.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-log-source-'))
