@@ -13,7 +13,7 @@ export class RawRedis {
 
   constructor(socketPath: string) {
     this.#socket = connect(socketPath)
-    this.#socket.on('data', (chunk) => this.#read(chunk))
+    this.#socket.on('data', chunk => this.#read(chunk))
   }
 
   /** Sends `commands` with at most `window` unanswered, and resolves with the raw replies. */
@@ -23,7 +23,7 @@ export class RawRedis {
       const some = commands.slice(first, first + window)
       this.#awaited = some.length
       this.#replies = []
-      const answered = new Promise<Buffer[]>((resolve) => {
+      const answered = new Promise<Buffer[]>(resolve => {
         this.#done = resolve
       })
       this.#socket.write(Buffer.concat(some))

@@ -64,13 +64,22 @@ const concurrency = (limit: number): Plan => ({ algorithm: 'concurrency', limit,
 
 /** Two plans by turns over the keys. Ahead: the state is ahead of now at every check; behind: long past. */
 const LIVE: Record<string, { plans: [Plan, Plan]; says: string }> = {
-  gcra: { plans: [gcra(5, 1_000_000), gcra(1_000_000, 1000)], says: 'half the keys ahead of now, half behind' },
+  gcra: {
+    plans: [gcra(5, 1_000_000), gcra(1_000_000, 1000)],
+    says: 'half the keys ahead of now, half behind',
+  },
   fixed_window: {
     plans: [fixedWindow(1e9, WINDOW_US), fixedWindow(1e9, 250_000)],
     says: 'half in windows of 60 s, half of 250 ms',
   },
-  token_bucket: { plans: [bucket('token_bucket', 5, 1e6), bucket('token_bucket', 100_000, 1e6)], says: 'half full' },
-  leaky_bucket: { plans: [bucket('leaky_bucket', 5, 1e6), bucket('leaky_bucket', 100_000, 1e6)], says: 'half full' },
+  token_bucket: {
+    plans: [bucket('token_bucket', 5, 1e6), bucket('token_bucket', 100_000, 1e6)],
+    says: 'half full',
+  },
+  leaky_bucket: {
+    plans: [bucket('leaky_bucket', 5, 1e6), bucket('leaky_bucket', 100_000, 1e6)],
+    says: 'half full',
+  },
   sliding_counter: { plans: [counter(1e8), counter(1e8)], says: '60 s' },
   sliding_window: { plans: [log(100), log(100)], says: '100 per 60 s' },
   quota: { plans: [quota(1e9), quota(1e9)], says: 'a day' },
@@ -78,7 +87,11 @@ const LIVE: Record<string, { plans: [Plan, Plan]; says: string }> = {
 const FULL: Record<string, Plan> = {
   gcra: gcra(0.001, 1),
   fixed_window: fixedWindow(1, 3_600_000_000),
-  token_bucket: { ...bucket('token_bucket', 1, 1), drainUs: 3_600_000_000, emptyAfterUs: 3_600_000_002 } as Plan,
+  token_bucket: {
+    ...bucket('token_bucket', 1, 1),
+    drainUs: 3_600_000_000,
+    emptyAfterUs: 3_600_000_002,
+  } as Plan,
   sliding_counter: { ...counter(1), windowUs: 3_600_000_000 } as Plan,
   sliding_window: { ...log(1), windowUs: 3_600_000_000 } as Plan,
   quota: quota(1),
@@ -104,32 +117,74 @@ export async function cells(redis: RawRedis): Promise<Cell[]> {
     )
   }
   made.push(
-    plain('INCR loop, every key new, batch 64', 64, keys => ['EVALSHA', sha.incr, String(keys.length), ...keys], true),
-    plain('textbook GET and SET PX, one check', 1, ([key]) => ['EVALSHA', sha.textbook, '1', key as string, '100', '1000000']),
+    plain(
+      'INCR loop, every key new, batch 64',
+      64,
+      keys => ['EVALSHA', sha.incr, String(keys.length), ...keys],
+      true,
+    ),
+    plain('textbook GET and SET PX, one check', 1, ([key]) => [
+      'EVALSHA',
+      sha.textbook,
+      '1',
+      key as string,
+      '100',
+      '1000000',
+    ]),
   )
   for (const algorithm of ['gcra', 'fixed_window'] as const) {
     const { plans, says } = LIVE[algorithm] as (typeof LIVE)[string]
     for (const batch of [1, 4, 16, 64, 256]) {
-      made.push(decideCell(`${algorithm} consume, batch ${batch}, ${says}`, sha.decide, plans, { batch, verdict: 1 }))
+      made.push(
+        decideCell(`${algorithm} consume, batch ${batch}, ${says}`, sha.decide, plans, { batch, verdict: 1 }),
+      )
     }
     made.push(
-      decideCell(`${algorithm} consume, every key new, batch 64`, sha.decide, plans, { batch: 64, verdict: 1, fresh: true }),
-      decideCell(`${algorithm} consume, requests of 4, batch 64`, sha.decide, plans, { batch: 64, verdict: 1, size: 4 }),
-      decideCell(`${algorithm} consume, requests of 4, batch 4`, sha.decide, plans, { batch: 4, verdict: 1, size: 4 }),
+      decideCell(`${algorithm} consume, every key new, batch 64`, sha.decide, plans, {
+        batch: 64,
+        verdict: 1,
+        fresh: true,
+      }),
+      decideCell(`${algorithm} consume, requests of 4, batch 64`, sha.decide, plans, {
+        batch: 64,
+        verdict: 1,
+        size: 4,
+      }),
+      decideCell(`${algorithm} consume, requests of 4, batch 4`, sha.decide, plans, {
+        batch: 4,
+        verdict: 1,
+        size: 4,
+      }),
     )
   }
   for (const [algorithm, { plans }] of Object.entries(LIVE)) {
     for (const op of OPS) {
       if (op === 'consume' && (algorithm === 'gcra' || algorithm === 'fixed_window')) continue
       const verdict = algorithm === 'sliding_window' ? undefined : 1
-      made.push(decideCell(`${algorithm} ${op}, batch 64`, sha.decide, plans, { batch: 64, op: Op[op], ...(verdict ? { verdict } : {}) }))
+      made.push(
+        decideCell(`${algorithm} ${op}, batch 64`, sha.decide, plans, {
+          batch: 64,
+          op: Op[op],
+          ...(verdict ? { verdict } : {}),
+        }),
+      )
     }
   }
   for (const [algorithm, plan] of Object.entries(FULL)) {
-    made.push(decideCell(`${algorithm} refused, batch 64`, sha.decide, [plan, plan], { batch: 64, verdict: 0, warm: 6 }))
+    made.push(
+      decideCell(`${algorithm} refused, batch 64`, sha.decide, [plan, plan], {
+        batch: 64,
+        verdict: 0,
+        warm: 6,
+      }),
+    )
   }
   made.push(
-    decideCell('concurrency acquire, batch 64', sha.decide, [concurrency(1e6), concurrency(1e6)], { batch: 64, verdict: 1, lease: 'l' }),
+    decideCell('concurrency acquire, batch 64', sha.decide, [concurrency(1e6), concurrency(1e6)], {
+      batch: 64,
+      verdict: 1,
+      lease: 'l',
+    }),
     decideCell('concurrency release, batch 64', sha.decide, [concurrency(1e6), concurrency(1e6)], {
       ...{ batch: 64, verdict: 1, lease: 'l', op: Op.refund },
     }),
@@ -163,7 +218,12 @@ function decideCell(name: string, sha: string, plans: readonly [Plan, Plan], cel
   numbers.forEach((number, i) => block.writeDoubleLE(number, 8 * i))
   const lease = cell.lease ? [cell.lease] : []
   let warmings = cell.warm ?? 0
-  const made = plain(name, batch, keys => ['EVALSHA', sha, String(keys.length), ...keys, block, ...lease], cell.fresh)
+  const made = plain(
+    name,
+    batch,
+    keys => ['EVALSHA', sha, String(keys.length), ...keys, block, ...lease],
+    cell.fresh,
+  )
   return {
     ...made,
     warmRounds: cell.warm ?? made.warmRounds,
@@ -189,7 +249,9 @@ function plain(
   command: (keys: string[], round: number) => (string | Buffer)[],
   fresh = false,
 ): Cell {
-  const checksPerRound = fresh ? Math.floor(KEYS / 2 / batch) * batch : Math.floor(CHECKS_PER_ROUND / batch) * batch
+  const checksPerRound = fresh
+    ? Math.floor(KEYS / 2 / batch) * batch
+    : Math.floor(CHECKS_PER_ROUND / batch) * batch
   const random = generator(name.length * 7919 + batch)
   const group = Array.from(name).reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 1_000_003, batch)
   return {
@@ -202,7 +264,9 @@ function plain(
       while (made.length * batch < checksPerRound) {
         if (order.length < batch) order = shuffled(random)
         // Plans go by turns over the checks, so a key of even number always meets the first.
-        const keys = order.splice(-batch).map((pair, i) => keyOf(group, fresh ? round : 0, 2 * pair + (i % 2)))
+        const keys = order
+          .splice(-batch)
+          .map((pair, i) => keyOf(group, fresh ? round : 0, 2 * pair + (i % 2)))
         made.push(encodeCommand(command(keys, round)))
       }
       return made
