@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ALGORITHMS } from '../core/plan.js'
 import { Op } from '../core/step.js'
 import type { Charge, Receipt } from '../decision.js'
-import { ReceiptError } from '../errors.js'
+import { CheckError, ReceiptError } from '../errors.js'
 import type { PolicyTable } from './policy-table.js'
 import { type PlannedCheck, readUnits } from './request.js'
 
@@ -65,8 +65,14 @@ export function planRefund(
     if (own === undefined) return []
     const limit = override === undefined ? own : own.withLimit(override)
     const check = { limit, plan: limit.plan, subject, op: Op.refund, n, at: atUs, override }
-    // Releasing is by lease, whatever the time.
-    return [leaseId === undefined ? check : { ...check, at: 0, leaseId }]
+    if (leaseId === undefined) return [check]
+    if (n < charge.units) {
+      throw new CheckError(
+        `units to refund to policy '${policy}': a lease of ${charge.units} units is released as a whole, not ${n} of them`,
+      )
+    }
+    // Whatever the time of the charge: a lease that has ended is not there to be released.
+    return [{ ...check, at: 0, leaseId }]
   })
   if (checks.length === 0) {
     const [{ policy, algorithm }] = charges as readonly [Charge]

@@ -1,3 +1,4 @@
+import { LEASE_UNITS_MAX } from '../core/plan.js'
 import { Op } from '../core/step.js'
 import type { Check } from '../engine/engine.js'
 import { CheckError } from '../errors.js'
@@ -8,8 +9,6 @@ import type { CostOptions, OverrideOptions } from './types.js'
 
 /** Checks of one request, as the contract of engines has it. */
 const CHECKS_MAX = 16
-/** Units of one lease, each a member of a sorted set. */
-const LEASE_UNITS_MAX = 64
 
 /** A check with what the limiter needs beyond the engine. */
 export interface PlannedCheck extends Check {
