@@ -1,5 +1,4 @@
-import type { Redis, RedisOptions } from 'ioredis'
-import { Redis as IoredisRedis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import { ClientError, ConnectionLostError, StoreUnavailableError } from '../errors.js'
 import { EvaluateCommand } from './evaluate-command.js'
 import {
@@ -56,7 +55,7 @@ const PLAIN_CONNECTION = {
  *   itself is neither changed nor used nor closed
  */
 export function connectIoredis(target: string | Redis): RedisClient {
-  if (typeof target === 'string') return new IoredisClient(new IoredisRedis(target, AT_MOST_ONCE))
+  if (typeof target === 'string') return new IoredisClient(new Redis(target, AT_MOST_ONCE))
   if (target.isCluster) {
     throw new ClientError(
       'client: this is an ioredis Cluster; give a client of a standalone server, or its address',

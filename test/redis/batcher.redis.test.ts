@@ -136,7 +136,7 @@ describe('a batch', () => {
     expect(sent.map(batch => batch.keys.length)).toEqual([250, 17])
   })
 
-  test('has one injected time, and those that wait for no reply do not wait', async () => {
+  test('has one injected time, and leaves as soon as another time follows', async () => {
     const nowUs = 1_700_000_000_000_000
     proxy.holdReplies()
     const asked = [0, 0, 1, 1, 2, 0].map((later, i) => ask(`s${i}`, { nowUs: nowUs + later }))

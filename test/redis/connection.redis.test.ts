@@ -172,6 +172,15 @@ describe('a server that cannot be reached', () => {
     expect(String(error)).not.toContain('secret')
   })
 
+  test('because the password is wrong says so', async () => {
+    await server.cli('CONFIG', 'SET', 'requirepass', 'right')
+    const engine = engineOf({ url: `redis://:wrong@127.0.0.1:${server.port}` })
+    await expect(engine.ready()).rejects.toMatchObject({
+      code: 'ERR_SLUICE_STORE_UNAVAILABLE',
+      message: expect.stringContaining('WRONGPASS'),
+    })
+  })
+
   test('can be closed while it is looked for', async () => {
     const engine = engineOf({ url: `redis://127.0.0.1:${NOBODY}` })
     const outcome = ask(engine)

@@ -14,15 +14,15 @@ export interface TcpProxy {
   close(): Promise<void>
 }
 
-/** @param delayMs added to each direction of every connection, half a round trip */
-export async function startTcpProxy(targetPort: number, delayMs = 0): Promise<TcpProxy> {
+/** @param replyDelayMs what a round trip takes longer, on the way back */
+export async function startTcpProxy(targetPort: number, replyDelayMs = 0): Promise<TcpProxy> {
   const pairs = new Set<[Socket, Socket]>()
   let holding = false
   let held: (() => void)[] = []
 
-  const forward = (to: Socket, chunk: Buffer) => {
-    if (delayMs > 0) setTimeout(() => to.write(chunk), delayMs)
-    else to.write(chunk)
+  const onTheWayBack = (arrive: () => void) => {
+    if (replyDelayMs > 0) setTimeout(arrive, replyDelayMs)
+    else arrive()
   }
   const server = createServer(client => {
     const upstream = connect(targetPort, '127.0.0.1')
@@ -34,13 +34,14 @@ export async function startTcpProxy(targetPort: number, delayMs = 0): Promise<Tc
     }
     for (const socket of pair) {
       socket.setNoDelay(true)
-      socket.on('close', end)
+      socket.on('close', () => onTheWayBack(end))
       socket.on('error', end)
     }
-    client.on('data', chunk => forward(upstream, chunk))
+    client.on('data', chunk => upstream.write(chunk))
     upstream.on('data', chunk => {
-      if (holding) held.push(() => forward(client, chunk))
-      else forward(client, chunk)
+      const arrive = () => client.write(chunk)
+      if (holding) held.push(arrive)
+      else onTheWayBack(arrive)
     })
   })
   const killConnections = () => {
