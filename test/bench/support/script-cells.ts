@@ -215,7 +215,7 @@ function decideCell(name: string, sha: string, plans: readonly [Plan, Plan], cel
   if (columns > 2) for (let i = 0; i < batch; i++) numbers.push(op)
   if (columns > 3) for (let i = 0; i < batch; i++) numbers.push(cell.lease ? 2 : 0)
   if (columns > 4) for (let i = 0; i < batch; i++) numbers.push(i % size === 0 ? size : 0)
-  numbers.forEach((number, i) => block.writeDoubleLE(number, 8 * i))
+  for (const [i, number] of numbers.entries()) block.writeDoubleLE(number, 8 * i)
   const lease = cell.lease ? [cell.lease] : []
   let warmings = cell.warm ?? 0
   const made = plain(
