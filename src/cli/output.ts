@@ -4,6 +4,12 @@ import type { TextStyle } from '../replay/render/text-report.js'
 /** Columns of a text that goes to a file or another program. */
 const WIDTH_WITHOUT_TERMINAL = 100
 
+/** The streams of a process, or others in their place. */
+export interface Streams {
+  readonly stdout: NodeJS.WritableStream & { readonly columns?: number | undefined }
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean | undefined }
+}
+
 /** Where a command writes: results to standard output, everything else to standard error. */
 export interface Output {
   /** Width of the terminal in columns. */
@@ -15,7 +21,7 @@ export interface Output {
   note(text: string): void
 }
 
-export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
+export function createOutput({ stdout, stderr }: Streams): Output {
   return {
     width: stdout.columns ?? WIDTH_WITHOUT_TERMINAL,
     style: (style, text) => styleText(style, text, { stream: stdout }),

@@ -4,22 +4,28 @@ import { addInspectCommand } from './commands/inspect.js'
 import { addReplayCommand } from './commands/replay.js'
 import { addResetCommand } from './commands/reset.js'
 import { Exit, exitCodeOf } from './exit-codes.js'
-import { createOutput } from './output.js'
+import { createOutput, type Streams } from './output.js'
+import { createProgress } from './progress-bar.js'
 import { packageVersion } from './version.js'
 
 /**
  * Runs the command line.
  *
  * @param args what stands after the name of the program
+ * @param streams where to write
  * @returns what the process ends with
  */
-export async function run(args: readonly string[]): Promise<Exit> {
-  const output = createOutput(process.stdout, process.stderr)
+export async function run(args: readonly string[], streams: Streams = process): Promise<Exit> {
+  const output = createOutput(streams)
   let exit: Exit = Exit.ok
   const program = new Command('sluice')
     .description('Rate limits for fleets that share Redis: ask, look, and try limits out on real logs.')
     .version(packageVersion())
     .option('--debug', 'print the stack of an error')
+    .configureOutput({
+      writeOut: text => void streams.stdout.write(text),
+      writeErr: text => void streams.stderr.write(text),
+    })
     // Inherited by the commands, so it stands before them: errors are thrown, and answered below.
     .exitOverride()
   addCheckCommands(program, output, code => {
@@ -29,7 +35,7 @@ export async function run(args: readonly string[]): Promise<Exit> {
   addInspectCommand(program, output, code => {
     exit = code
   })
-  addReplayCommand(program, output)
+  addReplayCommand(program, output, createProgress(streams.stderr))
   try {
     await program.parseAsync(args, { from: 'user' })
     return exit

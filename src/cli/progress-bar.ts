@@ -1,5 +1,6 @@
 import cliProgress from 'cli-progress'
 import type { OnBytes } from '../replay/log-source.js'
+import type { Streams } from './output.js'
 
 export interface Progress {
   readonly onBytes: OnBytes
@@ -8,11 +9,11 @@ export interface Progress {
 }
 
 /** A bar on standard error for as long as a file is read; nothing where that is no terminal or the size is unknown. */
-export function createProgress(stderr: NodeJS.WriteStream): Progress {
+export function createProgress(stderr: Streams['stderr']): Progress {
   let bar: cliProgress.SingleBar | undefined
   return {
     onBytes(readBytes, totalBytes) {
-      if (!stderr.isTTY || totalBytes === undefined) return
+      if (stderr.isTTY !== true || totalBytes === undefined) return
       if (bar === undefined) {
         bar = new cliProgress.SingleBar(
           {

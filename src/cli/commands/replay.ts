@@ -23,7 +23,7 @@ import {
   positiveInteger,
   readPolicyOptions,
 } from '../policy-options.js'
-import { createProgress } from '../progress-bar.js'
+import type { Progress } from '../progress-bar.js'
 
 /** As many as the engine in memory can hold: an eviction would change what is decided. */
 const SUBJECTS_MAX = 2 ** 24
@@ -48,7 +48,7 @@ Examples:
   $ sluice replay app.jsonl --policy 'per-tenant=1000/h@tenant' --field time=logged_at
 `
 
-export function addReplayCommand(program: Command, output: Output): void {
+export function addReplayCommand(program: Command, output: Output, progress: Progress): void {
   const command = program
     .command('replay')
     .description(
@@ -95,7 +95,7 @@ export function addReplayCommand(program: Command, output: Output): void {
     .option('--json', 'print the report as JSON', false)
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, options: ReplayCliOptions) => {
-      const report = await interruptible(signal => runReplay(file, options, output, signal))
+      const report = await interruptible(signal => runReplay(file, options, output, progress, signal))
       if (options.json) output.writeJson(report)
       else output.write(renderText(report, output))
       if (options.html !== undefined) {
@@ -123,6 +123,7 @@ async function runReplay(
   file: string,
   options: ReplayCliOptions,
   output: Output,
+  progress: Progress,
   signal: AbortSignal,
 ): Promise<ReplayReport> {
   const policies = replayPolicies(compilePolicies(readPolicyOptions(options)), options.by)
@@ -130,7 +131,6 @@ async function runReplay(
   const clock = new LogClock()
   const engine = openEngine(options.store, clock)
   const decider = new EngineDecider(engine, clock)
-  const progress = createProgress(process.stderr)
   try {
     const log = await openLog(file, { onBytes: progress.onBytes, signal })
     await engine.ready()
