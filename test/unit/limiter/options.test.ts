@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import { MemoryEngine } from '../../../src/engine/memory-engine.js'
+import { PolicyError } from '../../../src/errors.js'
+import { createLimiter } from '../../../src/limiter.js'
+
+/** What a caller without types may pass. */
+const create = createLimiter as (options?: unknown) => unknown
+
+const messageOf = (options?: unknown): string => {
+  try {
+    create(options)
+  } catch (error) {
+    expect(error).toBeInstanceOf(PolicyError)
+    return (error as PolicyError).message
+  }
+  throw new Error('the options were accepted')
+}
+
+const policies = { perUser: '100/m' }
+
+describe('options of createLimiter', () => {
+  it('are reported together with the policies, each with its name and what is accepted', () => {
+    const broken = {
+      store: 'memroy',
+      polices: {},
+      policies: { perUser: '0/m' },
+      shards: 3,
+      prefix: 'a{b}',
+      maxKeys: 0,
+      clock: Date,
+    }
+    expect(messageOf(broken)).toBe(
+      [
+        '7 problems:',
+        "  store: 'memroy' is no store; write 'memory' or 'redis://host:6379'; did you mean 'memory'?",
+        "  prefix: 'a{b}' cannot stand before keys; use up to 128 letters, digits and _ - . : / @ (braces would choose the slot in a cluster)",
+        '  shards: 3 is not a power of two from 1 to 1024; leave it out for 128',
+        '  maxKeys: 0 is not a whole number of at least 1',
+        "  clock: a function is not a clock, an object with a method 'nowUs'",
+        "  polices: is not an option of createLimiter; options are policies, store, prefix, shards, maxKeys, clock; did you mean 'policies'?",
+        "  policies.perUser: '0/m' would admit nothing; a limit is a whole number of at least 1",
+      ].join('\n'),
+    )
+  })
+
+  it.each([
+    [undefined, 'the options are no object'],
+    ['100/m', 'the options are no object'],
+    [{}, 'policies: undefined is not an object of policies'],
+    [{ policies: {} }, 'names no policy'],
+    [{ policies, store: null }, 'store: null is no store'],
+    [{ policies, store: 6379 }, 'store: 6379 is no store'],
+    [{ policies, store: 'http://host' }, "store: 'http://host' is no store"],
+    [{ policies, store: 'redi://host' }, "did you mean 'redis://'?"],
+    [{ policies, store: {} }, 'store: an object is no store'],
+    [{ policies, shards: '64' }, "shards: '64' is not a power of two"],
+    [{ policies, prefix: 5 }, 'prefix: 5 cannot stand before keys'],
+    [{ policies, maxKeys: 1.5 }, 'maxKeys: 1.5 is not a whole number'],
+  ])('refuse %j', (options, message) => {
+    expect(messageOf(options)).toContain(message)
+  })
+
+  it('take an engine of the user', async () => {
+    const engine = new MemoryEngine()
+    const limiter = createLimiter({ store: engine, policies })
+    expect(limiter.checkSync('perUser', 'ada').source).toBe('memory')
+    await limiter.close()
+    await expect(engine.ready()).rejects.toThrow('closed')
+  })
+})
