@@ -2,7 +2,7 @@
  * Writes `examples/access.log`, the small log that `scripts/run` replays: two hours of a shop that does not exist, in the
  * combined format, with addresses set aside for documentation. Always the same bytes, so that the report of it is too.
  *
- *   node scripts/build-example-log.ts
+ *   node scripts/build-example-log.ts [FILE]
  */
 import { writeFileSync } from 'node:fs'
 
@@ -231,7 +231,5 @@ function oddities(): void {
 
 for (const write of [visitors, wellBehaved, scraper, passwordGuesser, retryStorm, office, oddities]) write()
 entries.sort((a, b) => a.endMs - b.endMs)
-writeFileSync(
-  new URL('../examples/access.log', import.meta.url),
-  `${entries.map(({ line }) => line).join('\n')}\n`,
-)
+const path = process.argv[2] ?? new URL('../examples/access.log', import.meta.url)
+writeFileSync(path, `${entries.map(({ line }) => line).join('\n')}\n`)

@@ -2,7 +2,7 @@ import TinyQueue from 'tinyqueue'
 import type { LoggedRequest } from './logged-request.js'
 
 /** Requests held at most, whatever the window: the time of the oldest is closed early when there are more. */
-export const HELD_MAX = 262_144
+const HELD_MAX = 262_144
 
 interface Held {
   readonly request: LoggedRequest

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,6 +35,19 @@ describe("a replay of the project's own log", () => {
     expect(stdout).toContain('note: 1 line came too late to be put in order')
     // Neither colour nor anything else that only a terminal understands.
     expect(stdout).not.toContain('\x1b')
+  })
+
+  it('prints what the documents show', async () => {
+    const page = readFileSync(new URL('../../docs/replay.md', import.meta.url), 'utf8')
+    const { stdout } = await runHere(['replay', exampleLog, ...RATE])
+    expect(page).toContain(stdout.slice(0, stdout.indexOf('\nnote:')))
+  })
+
+  it('is of the log that its script writes', () => {
+    const path = join(folder, 'access.log')
+    const script = fileURLToPath(new URL('../../scripts/build-example-log.ts', import.meta.url))
+    execFileSync(process.execPath, [script, path])
+    expect(readFileSync(path, 'utf8')).toBe(readFileSync(exampleLog, 'utf8'))
   })
 
   it('gives the same on standard input, gzip or not', async () => {

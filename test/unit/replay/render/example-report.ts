@@ -1,6 +1,6 @@
 import { REPORT_SCHEMA, type ReplayReport } from '../../../../src/replay/report.js'
 
-export const HOSTILE = '<script>alert("1")</script>\x1b[2J\u202e'
+const HOSTILE = '<script>alert("1")</script>\x1b[2J\u202e'
 
 /** A report of a log that somebody wrote to break it. */
 export function exampleReport(change: Partial<ReplayReport['policies'][number]> = {}): ReplayReport {

@@ -74,9 +74,9 @@ describe('layoutColumns', () => {
 
   it('leaves out what can be spared before it cuts what cannot', () => {
     expect(layoutColumns(columns, rows, 41)).toEqual([
-      'who                        count  when',
-      'a very long name of som…       1  today',
-      '東京                       1,000  long ago',
+      'who                       count  when',
+      'a very long name of som…      1  today',
+      '東京                      1,000  long ago',
     ])
     expect(layoutColumns(columns, rows, 40)[0]).not.toContain('when')
   })
