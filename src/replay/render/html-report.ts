@@ -3,15 +3,7 @@ import { html, type Markup } from './markup.js'
 import { offenderTable } from './offender-table.js'
 import { PAGE_STYLE } from './page-style.js'
 import { timelineChart } from './timeline-chart.js'
-import {
-  countText,
-  dayMinuteText,
-  durationText,
-  noteTexts,
-  percentText,
-  plural,
-  policyText,
-} from './wording.js'
+import { countText, durationText, noteTexts, percentText, plural, policyText, spanText } from './wording.js'
 
 /**
  * The report as one page that needs nothing but itself: no script, no request to anywhere, which its own content
@@ -34,7 +26,7 @@ export function renderHtml(report: ReplayReport): string {
 <header>
 <p class="brand"><svg aria-hidden="true" viewBox="0 0 24 24"><path class="gate" d="M7 8h10v5H7z"/><path d="M5 3v12M19 3v12M5 5h14"/><path class="water" d="M2 20c2.2-2 4.4-2 6.6 0s4.4 2 6.6 0 4.4-2 6.6 0"/></svg>Sluice replay</p>
 <h1>${headline(policies)}</h1>
-<p class="lead">${log.from === null || log.to === null ? html`${log.name} holds no requests.` : html`<b>${log.name}</b> <span>${plural(log.requests, 'request')}</span> <span>${dayMinuteText(log.from)} to ${dayMinuteText(log.to)} UTC</span>`}</p>
+<p class="lead">${log.from === null || log.to === null ? html`${log.name} holds no requests.` : html`<b>${log.name}</b> <span>${plural(log.requests, 'request')}</span> <span>${spanText(log.from, log.to)} UTC</span>`}</p>
 </header>
 <main>
 ${policies.map(policy => policySection(policy, report))}

@@ -1,6 +1,6 @@
 import type { Offender, PolicyReport, ReplayReport } from '../report.js'
 import { html, type Markup } from './markup.js'
-import { countText, dayMinuteText, durationText, percentText, subjectText } from './wording.js'
+import { countText, durationText, percentText, spanText, subjectText } from './wording.js'
 
 /** Who was refused most. Roles stand explicitly, since a narrow page shows the rows as cards. */
 export function offenderTable(policy: PolicyReport, log: ReplayReport['log']): Markup {
@@ -26,7 +26,7 @@ function row(offender: Offender, most: number, log: ReplayReport['log']): Markup
 <td role="cell" data-title="refused" class="strong">${countText(refused)}</td>
 <td role="cell" data-title="share">${percentText(refusedShare)}</td>
 <td role="cell" data-title="longest wait">${durationText(longestWaitMs)}</td>
-<td role="cell" data-title="seen" class="seen" title="${dayMinuteText(first)} to ${dayMinuteText(last)} UTC">${seenStrip(offender, log)}</td>
+<td role="cell" data-title="seen" class="seen" title="${spanText(first, last)} UTC">${seenStrip(offender, log)}</td>
 </tr>`
 }
 
@@ -36,7 +36,7 @@ function seenStrip({ first, last }: Offender, { from, to }: ReplayReport['log'])
   const spanMs = Math.max(1, Date.parse(to ?? last) - startMs)
   const left = percent(Date.parse(first) - startMs, spanMs)
   const width = percent(Date.parse(last) - Date.parse(first), spanMs)
-  return html`<span class="strip"><i style="left:min(${left}%,100% - 4px);width:${width}%"></i></span><span class="quiet">${dayMinuteText(first)} to ${dayMinuteText(last)}</span>`
+  return html`<span class="strip"><i style="left:min(${left}%,100% - 4px);width:${width}%"></i></span><span class="quiet">${spanText(first, last)}</span>`
 }
 
 const percent = (part: number, whole: number): number => Math.round((part / whole) * 1000) / 10

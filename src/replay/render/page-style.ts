@@ -97,7 +97,7 @@ footer { color: var(--muted); font-size: 13px; padding-bottom: 40px; }
   .times { margin-left: 36px; }
   .offenders, .offenders tbody { display: block; }
   .offenders thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
-  .offenders tr { display: grid; grid-template-columns: repeat(4, auto); justify-content: space-between; gap: 6px 10px; padding: 12px 0; border-top: 1px solid var(--line); }
+  .offenders tr { display: grid; grid-template-columns: repeat(3, 1fr) auto; gap: 6px 10px; padding: 12px 0; border-top: 1px solid var(--line); }
   .offenders tbody tr:first-child { border-top: 0; }
   .offenders th, .offenders td { border: 0; padding: 0; text-align: left; }
   .offenders tbody th { grid-column: 1 / -1; width: auto; }

@@ -77,6 +77,12 @@ export const minuteText = (iso: string): string => iso.slice(0, 16).replace('T',
 export const dayMinuteText = (iso: string): string =>
   `${dayText(iso)} ${iso.slice(0, 4)}, ${iso.slice(11, 16)}`
 
+/** `17 May 2015, 10:05 to 20 May 2015, 21:05`; within a day `2 Mar 2026, 09:00 to 10:59`. */
+export function spanText(from: string, to: string): string {
+  const end = from.slice(0, 10) === to.slice(0, 10) ? to.slice(11, 16) : dayMinuteText(to)
+  return `${dayMinuteText(from)} to ${end}`
+}
+
 /** `17 May`. */
 export const dayText = (iso: string): string =>
   `${Number(iso.slice(8, 10))} ${MONTHS[Number(iso.slice(5, 7)) - 1]}`
