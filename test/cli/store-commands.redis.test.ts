@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, inject, it, vi } from 'vitest'
+import { createLimiter } from '../../src/limiter.js'
 import { runHere } from './run-cli.js'
 
 const store = inject('redisUrl')
@@ -126,6 +127,35 @@ describe('inspecting a key', () => {
     )
     expect(stdout).toMatch(/\nshard +\w+, cluster slot \d+\nends +in \d+ (s|min|h)/)
     expect(stdout).toMatch(state)
+  })
+
+  it('tells a quota, leases and a block', async () => {
+    await using limiter = createLimiter({
+      store,
+      prefix,
+      policies: {
+        monthly: { algorithm: 'quota', limit: 9, period: 'month' },
+        held: { algorithm: 'concurrency', limit: 5 },
+      },
+    })
+    await limiter.check('monthly', 'erin', { cost: 2 })
+    await limiter.acquire('held', 'erin', { units: 3, autoRenew: false })
+    await limiter.block('monthly', 'erin', { for: '2h' })
+    await limiter.block('monthly', 'frank', { for: '2h' })
+
+    const told = async (policy: string, subject: string): Promise<string> => {
+      const key = (await keys()).find(
+        name => name.includes(`:${policy}:`) && name.endsWith(`:${subject}`),
+      ) as string
+      return (await runHere(['inspect', key, '--store', store])).stdout
+    }
+    expect(await told('monthly', 'erin')).toMatch(
+      /\nblocked until .*, in (1 h 59 min|2 h)\nstart .*T00:00:00.000Z, .*\nend .*\nunits taken {4}2\n$/,
+    )
+    expect(await told('monthly', 'frank')).toMatch(/\nblocked until .*, in (1 h 59 min|2 h)\n$/)
+    expect(await told('held', 'erin')).toMatch(
+      /\nunits held +3\nleases +1\nfirst lease ends .*, in (29|30) s\nlast lease ends /,
+    )
   })
 
   it('tells a program the same', async () => {
