@@ -15,7 +15,7 @@ import type { KeyBuilder } from '../keys.js'
 import type { PlannedCheck } from './request.js'
 
 /** The error that a negative status stands for. */
-export function failure(check: PlannedCheck, status: Status, nowUs: number, keyOf: KeyBuilder): SluiceError {
+function failure(check: PlannedCheck, status: Status, nowUs: number, keyOf: KeyBuilder): SluiceError {
   const { limit, plan, subject } = check
   switch (status) {
     case Status.impossible:
