@@ -80,7 +80,7 @@ elseif op == REFUND then
   local due
   if v[p + 7] == 1 then
     local left = count * drain_us - drained + drain_units - 1
-    due = count > 0 and at == since + (left - left % drain_units) / drain_units
+    due = at == since + (left - left % drain_units) / drain_units
   else
     due = at == 0 or now - at <= v[p + 6]
   end

@@ -84,7 +84,7 @@ export function tokenBucket(step: Step, plan: BucketPlan, op: Op, n: number, at:
   } else if (op === Op.refund) {
     const due =
       plan.shape === 1
-        ? count > 0 && at === since + cdiv(count * drainUs - drained, drainUnits)
+        ? at === since + cdiv(count * drainUs - drained, drainUnits)
         : at === 0 || now - at <= plan.settleUs
     if (due) {
       granted = Math.min(n, count)

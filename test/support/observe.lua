@@ -1,0 +1,62 @@
+-- Runs `decide` many times in one call and writes down what each run did: for tests, which give the time themselves.
+--
+-- KEYS     all keys of all runs, absent before; they are removed in the end
+-- ARGV     number of lease ids, the lease ids, then two for each run: places of its keys in KEYS as doubles (negative:
+--          the key ends before the run), and the block
+-- Returns  for each run the reply, and for each of its keys: the life in ms that the run gave it (-1: it was written, and
+--          its end stayed; -2: no write, or its removal), the length of the state, the state; one after the other. A sorted set is
+--          shown as its members and scores in order.
+--
+-- Redis counts a life in its own time, which is not the time that is given. So every key really lives an hour, and the
+-- life that the script chose is written down.
+local server, lives = redis, {}
+local WRITES = { SETRANGE = true, INCRBY = true, ZADD = true, ZREM = true, ZREMRANGEBYSCORE = true }
+local function observed(run)
+  return function(...)
+    local command, key, value, a, b, c = ...
+    if command == 'SET' then
+      local life = a == 'NX' and c or b
+      lives[key] = life
+      life = math.max(life, 3600000)
+      if a == 'NX' then return run(command, key, value, a, b, life) end
+      return run(command, key, value, a, life)
+    elseif command == 'PEXPIRE' then
+      lives[key] = value
+      return run(command, key, math.max(value, 3600000), select(4, ...))
+    elseif WRITES[command] then
+      lives[key] = lives[key] or -1
+    end
+    return run(...)
+  end
+end
+local watched = { call = observed(server.call), pcall = observed(server.pcall), error_reply = server.error_reply }
+local decide = function(redis, KEYS, ARGV)
+  --- decide
+end
+
+local function state_of(key)
+  local state = server.pcall('GET', key)
+  if type(state) == 'table' then state = table.concat(server.call('ZRANGE', key, 0, -1, 'WITHSCORES'), ' ') end
+  return state or ''
+end
+
+local ids = tonumber(ARGV[1])
+local out = {}
+for i = ids + 2, #ARGV, 2 do
+  local keys = { struct.unpack('<' .. string.rep('d', #ARGV[i] / 8), ARGV[i]) }
+  keys[#keys] = nil
+  for j, place in ipairs(keys) do
+    keys[j] = KEYS[math.abs(place)]
+    if place < 0 then server.call('DEL', keys[j]) end
+  end
+  lives = {}
+  local reply = decide(watched, keys, { ARGV[i + 1], unpack(ARGV, 2, ids + 1) })
+  out[#out + 1] = type(reply) == 'table' and reply.err or reply
+  for _, key in ipairs(keys) do
+    local state = state_of(key)
+    out[#out + 1] = struct.pack('<dd', lives[key] or -2, #state)
+    out[#out + 1] = state
+  end
+end
+server.call('DEL', unpack(KEYS))
+return table.concat(out)
