@@ -33,6 +33,13 @@ export interface MemoryStats {
   readonly evicted: number
 }
 
+/** What a closed engine reads the time from: every call asks for it first. */
+const closedClock: Clock = {
+  nowUs() {
+    throw new ClosedError('the limiter was closed')
+  },
+}
+
 /**
  * Decides in this process. State is lost with the process (`FileEngine` keeps it) and shared with no other (`RedisEngine`
  * shares it). Ended keys are taken out by the calls that come later, a few each; there are no timers.
@@ -41,13 +48,12 @@ export class MemoryEngine implements SyncEngine {
   readonly source: Source = 'memory'
   lastNowUs = 0
 
-  readonly #clock: Clock
-  readonly #keys: MemoryKeys
-  readonly #requests: RequestDecider
+  #clock: Clock
+  #keys: MemoryKeys
+  #requests: RequestDecider
   readonly #step = createStep()
   /** By `Limit.slot`: the table last used for it. */
-  readonly #tables: KeyTable[] = []
-  #closed = false
+  #tables: KeyTable[] = []
 
   constructor({ clock = systemClock, maxKeys = DEFAULT_MAX_KEYS }: MemoryEngineOptions = {}) {
     if (!Number.isInteger(maxKeys) || maxKeys < 1 || maxKeys > MAX_KEYS_LIMIT) {
@@ -119,29 +125,35 @@ export class MemoryEngine implements SyncEngine {
   }
 
   async ready(): Promise<void> {
-    if (this.#closed) throw new ClosedError('the limiter was closed')
+    this.#clock.nowUs()
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#clock = closedClock
+    this.#keys = new MemoryKeys(this.#keys.maxKeys)
+    this.#requests = new RequestDecider(this.#keys)
+    this.#tables = []
   }
 
   stats(): MemoryStats {
     return { keys: this.#keys.size, maxKeys: this.#keys.maxKeys, evicted: this.#keys.evicted }
   }
 
-  /** Reads the clock and takes out a few of the keys that have ended. */
+  /** Reads the clock, and does what is due. Short, so that it costs a check nothing but the clock. */
   #begin(): number {
     const now = this.#clock.nowUs()
+    this.lastNowUs = now
+    if (!(now >= NOW_MIN_US && now < this.#keys.lifetimes.nothingEndsBeforeUs)) this.#attend(now)
+    return now
+  }
+
+  #attend(now: number): void {
     if (!(now >= NOW_MIN_US && now < NOW_END_US)) {
       throw new OptionError(
         `clock: ${now} is not a time between 1985 and 2053 in us since 1970; correct the system's or the given clock`,
       )
     }
-    this.lastNowUs = now
-    if (now >= this.#keys.lifetimes.nothingEndsBeforeUs) this.#keys.reap(now)
-    if (this.#closed) throw new ClosedError('the limiter was closed')
-    return now
+    this.#keys.reap(now)
   }
 
   #openTable(limit: Limit): KeyTable {

@@ -1,7 +1,7 @@
 import type { Algorithm } from '../core/plan.js'
 import type { Limit } from '../policy.js'
 import { Lifetimes } from './memory-lifetimes.js'
-import { refusedUntilUs } from './memory-refusals.js'
+import { refusalsOf } from './memory-refusals.js'
 import { type ObjectState, ROW_STATE_LENGTH } from './memory-states.js'
 import { NONE } from './timing-wheel.js'
 
@@ -68,10 +68,7 @@ export class MemoryKeys {
 
   constructor(maxKeys: number) {
     this.maxKeys = maxKeys
-    this.lifetimes = new Lifetimes(
-      key => this.endOf(key),
-      (key, nowUs) => refusedUntilUs(this, key, nowUs),
-    )
+    this.lifetimes = new Lifetimes(key => this.endOf(key), refusalsOf(this))
     this.lifetimes.grow(FIRST_CAPACITY)
   }
 

@@ -1,3 +1,5 @@
+import { NOW_END_US } from '../core/time.js'
+import type { RefusedUntilUs } from './memory-refusals.js'
 import { NONE, TimingWheel } from './timing-wheel.js'
 
 /** Spreading done by one call at most, on the way to keys that have ended. */
@@ -12,28 +14,23 @@ const SPREAD_BUDGET = 32
  * stop (known in advance) or change. Each is looked at once for each time it starts to refuse: O(1) amortised.
  */
 export class Lifetimes {
+  /** No key ends before this instant; at most the first that is no valid time. A field, because every check asks. */
+  nothingEndsBeforeUs = NOW_END_US
+
   /** Ends of all keys but those set apart, ends of those set apart, and when these stop refusing. */
   readonly #ends: TimingWheel
   readonly #refusingEnds: TimingWheel
   readonly #releases: TimingWheel
-  readonly #refusedUntilUs: (key: number, nowUs: number) => number
+  readonly #refusedUntilUs: RefusedUntilUs
   #releaseUs = new Float64Array(0)
   #capacity = 0
 
-  /**
-   * @param endUs when a key ends, us since the Unix epoch
-   * @param refusedUntilUs the first instant at which a check of cost 1 on this key passes; not after now: it passes now
-   */
-  constructor(endUs: (key: number) => number, refusedUntilUs: (key: number, nowUs: number) => number) {
+  /** @param endUs when a key ends, us since the Unix epoch */
+  constructor(endUs: (key: number) => number, refusedUntilUs: RefusedUntilUs) {
     this.#refusedUntilUs = refusedUntilUs
     this.#ends = new TimingWheel(endUs)
     this.#refusingEnds = new TimingWheel(endUs)
     this.#releases = new TimingWheel(key => this.#releaseUs[key] as number)
-  }
-
-  /** No key ends before this instant. */
-  get nothingEndsBeforeUs(): number {
-    return Math.min(this.#ends.nothingDueBeforeUs, this.#refusingEnds.nothingDueBeforeUs)
   }
 
   /** Work done so far, as `TimingWheel.moves`. */
@@ -48,13 +45,14 @@ export class Lifetimes {
 
   add(key: number): void {
     this.#ends.insert(key)
+    const { nothingDueBeforeUs } = this.#ends
+    if (nothingDueBeforeUs < this.nothingEndsBeforeUs) this.nothingEndsBeforeUs = nothingDueBeforeUs
   }
 
   remove(key: number): void {
     if (this.#isSetApart(key)) {
       this.#refusingEnds.remove(key)
-      this.#releases.remove(key)
-      this.#releaseUs[key] = 0
+      this.#forgetRelease(key)
     } else {
       this.#ends.remove(key)
     }
@@ -63,7 +61,7 @@ export class Lifetimes {
   /** The end of a key moved. */
   moved(key: number): void {
     this.remove(key)
-    this.#ends.insert(key)
+    this.add(key)
   }
 
   /** The state of a key changed, its end did not. */
@@ -73,14 +71,14 @@ export class Lifetimes {
 
   /** Takes out a key that has ended, or answers NONE when there is none to be found with a bounded amount of work. */
   takeEnded(nowUs: number): number {
-    const key = this.#ends.takeDue(nowUs, SPREAD_BUDGET)
-    if (key !== NONE || this.#refusingEnds.size === 0) return key
-    const refusing = this.#refusingEnds.takeDue(nowUs, SPREAD_BUDGET)
-    if (refusing !== NONE) {
-      this.#releases.remove(refusing)
-      this.#releaseUs[refusing] = 0
+    let key = this.#ends.takeDue(nowUs, SPREAD_BUDGET)
+    if (key === NONE && this.#refusingEnds.size > 0) {
+      key = this.#refusingEnds.takeDue(nowUs, SPREAD_BUDGET)
+      if (key !== NONE) this.#forgetRelease(key)
     }
-    return refusing
+    const dueUs = Math.min(this.#ends.nothingDueBeforeUs, this.#refusingEnds.nothingDueBeforeUs)
+    this.nothingEndsBeforeUs = Math.min(dueUs, NOW_END_US)
+    return key
   }
 
   /** Takes out the key that makes room for another. There must be one. */
@@ -104,7 +102,7 @@ export class Lifetimes {
     while (key !== NONE) {
       this.#releaseUs[key] = 0
       this.#refusingEnds.remove(key)
-      this.#ends.insert(key)
+      this.add(key)
       key = this.#releases.takeDue(nowUs, Number.POSITIVE_INFINITY)
     }
   }
@@ -120,6 +118,11 @@ export class Lifetimes {
     this.#releaseUs[key] = untilUs
     this.#refusingEnds.insert(key)
     this.#releases.insert(key)
+  }
+
+  #forgetRelease(key: number): void {
+    this.#releases.remove(key)
+    this.#releaseUs[key] = 0
   }
 
   #isSetApart(key: number): boolean {
