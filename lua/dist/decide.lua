@@ -113,8 +113,11 @@ while i < checks do
         s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
         if write == 5 then s = header .. string.sub(s, #header + 1) end
       end
-      s = (prefix or '') .. (s or '')
-      if s == '' then s = false end
+      if prefix then
+        s = s or ''
+        s = string.rep(' ', (8 - #s % 8) % 8) .. s
+        s = prefix .. s
+      end
     else
       s = fetched[i]
     end
@@ -137,6 +140,7 @@ while i < checks do
     if string.byte(s) == 66 then
       prefix = string.sub(s, 1, 9)
       s = #s > 9 and string.sub(s, 9 + 1)
+      if s and v[p] == 1 then s = string.match(s, '^ *(.*)$') end
       local block_end = unpack_doubles('<d', prefix, 2)
       if block_end > now then block_us = block_end - now end
     end
@@ -1051,7 +1055,9 @@ while i < checks do
       local life_ms, block_ms = call('PTTL', key), (n + 999 - (n + 999) % 1000) / 1000
       if life_ms < block_ms then life_ms = block_ms end
       if life_ms < ttl_min_ms then life_ms = ttl_min_ms end
-      call('SET', key, 'B' .. pack('<d', now + n) .. (s or ''), 'PX', life_ms)
+      s = s or ''
+      s = string.rep(' ', (8 - #s % 8) % 8) .. s
+      call('SET', key, 'B' .. pack('<d', now + n) .. s, 'PX', life_ms)
     elseif prefix and s then
       local life_ms = call('PTTL', key)
       if life_ms < 1 then life_ms = 3600000 end
@@ -1078,7 +1084,10 @@ while i < checks do
         s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
         if write == 5 then s = header .. string.sub(s, #header + 1) end
       end
-      if block_us > 0 then s = prefix .. s end
+      if block_us > 0 then
+        s = string.rep(' ', (8 - #s % 8) % 8) .. s
+        s = prefix .. s
+      end
       local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
       if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
       if life_ms < ttl_ms then life_ms = ttl_ms end
@@ -1159,7 +1168,10 @@ while i < checks do
                 s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
                 if write == 5 then s = header .. string.sub(s, #header + 1) end
               end
-              if block_us > 0 then s = prefix .. s end
+              if block_us > 0 then
+                s = string.rep(' ', (8 - #s % 8) % 8) .. s
+                s = prefix .. s
+              end
               local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
               if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
               if life_ms < ttl_ms then life_ms = ttl_ms end

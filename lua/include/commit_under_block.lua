@@ -2,7 +2,10 @@
 -- as it did or longer.
 local life_ms = call('PTTL', key)
 --- @include "patch"
-if block_us > 0 then s = prefix .. s end
+if block_us > 0 then
+  --- @include "pad_state"
+  s = prefix .. s
+end
 --- @include "ttl_ms"
 if life_ms < ttl_ms then life_ms = ttl_ms end
 if life_ms < 1 then life_ms = INJECTED_TTL_MIN_MS end

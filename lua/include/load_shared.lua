@@ -21,8 +21,11 @@ if twin[i] then
   local write
   s, prefix, write, value, offset, header = held[1], held[2], held[3], held[4], held[5], held[6]
   --- @include "patch"
-  s = (prefix or '') .. (s or '')
-  if s == '' then s = false end
+  if prefix then
+    s = s or ''
+    --- @include "pad_state"
+    s = prefix .. s
+  end
 else
   s = fetched[i]
 end

@@ -10,7 +10,9 @@ elseif action == BLOCK then
   local life_ms, block_ms = call('PTTL', key), (n + 999 - (n + 999) % 1000) / 1000
   if life_ms < block_ms then life_ms = block_ms end
   if life_ms < ttl_min_ms then life_ms = ttl_min_ms end
-  call('SET', key, 'B' .. pack('<d', now + n) .. (s or ''), 'PX', life_ms)
+  s = s or ''
+  --- @include "pad_state"
+  call('SET', key, 'B' .. pack('<d', now + n) .. s, 'PX', life_ms)
 elseif prefix and s then
   local life_ms = call('PTTL', key)
   if life_ms < 1 then life_ms = INJECTED_TTL_MIN_MS end
