@@ -7,6 +7,7 @@ if doubles % 1 ~= 0 or doubles < 5 or doubles > 7000 then
     .. 7000 .. ' numbers')
 end
 local v = { unpack_doubles('<' .. string.rep('d', doubles), ARGV[1]) }
+v[doubles + 1] = nil
 local now, plans, checks, columns = v[2], v[3], v[4], v[5]
 if v[1] ~= 1 then
   return redis.error_reply('SLUICE the block speaks version ' .. v[1] .. ' of the wire; this script speaks ' .. 1)

@@ -10,6 +10,7 @@ if doubles % 1 ~= 0 or doubles < HEADER or doubles > DOUBLES_MAX then
     .. DOUBLES_MAX .. ' numbers')
 end
 local v = { unpack_doubles('<' .. string.rep('d', doubles), ARGV[1]) }
+v[doubles + 1] = nil -- unpack adds where it stopped, which would stand where an absent column begins
 local now, plans, checks, columns = v[2], v[3], v[4], v[5]
 if v[1] ~= WIRE then
   return redis.error_reply('SLUICE the block speaks version ' .. v[1] .. ' of the wire; this script speaks ' .. WIRE)

@@ -254,6 +254,29 @@ describe('a block that is malformed', () => {
   })
 })
 
+describe('a block that leaves columns out', () => {
+  /** The block of one check as `encodeBlock` writes it, cut after so many columns. */
+  const cut = (check: WireCheck, columns: number): Buffer => {
+    const block = encodeBlock(nowUs, [[check]]).subarray(0, 8 * (13 + columns))
+    block.writeDoubleLE(columns, 8 * 4)
+    return block
+  }
+
+  test('two columns are a consume', async () => {
+    const reply = await redis.callBuffer('EVAL', decide, 1, 'key', cut(consume(gcra, 4), 2))
+    expect(decodeReply(reply as Buffer)).toMatchObject([{ status: Status.allowed, granted: 4, remaining: 6 }])
+  })
+
+  test('three columns are an operation at an unknown time: a refund gives back, a peek needs no lease', async () => {
+    await run(redis, ['key'], [[consume(gcra, 4)]], nowUs)
+    const refund = await redis.callBuffer('EVAL', decide, 1, 'key', cut({ ...consume(gcra, 4), op: Op.refund }, 3))
+    expect(decodeReply(refund as Buffer)).toMatchObject([{ status: Status.allowed, granted: 4, remaining: 10 }])
+    const leases = PLANS['concurrency'] as Plan
+    const peek = await redis.callBuffer('EVAL', decide, 1, 'held', cut({ ...consume(leases), op: Op.peek }, 3))
+    expect(decodeReply(peek as Buffer)).toMatchObject([{ status: Status.allowed, remaining: 10 }])
+  })
+})
+
 describe('a key that several checks name', () => {
   test('later requests of the batch see what earlier ones wrote, and a full key refuses from then on', async () => {
     const statuses = await run(redis, Array(12).fill('key'), Array(12).fill([consume(gcra)]), nowUs)
