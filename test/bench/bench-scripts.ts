@@ -9,9 +9,9 @@ import { RawRedis, serverCpuUs } from './support/raw-redis.ts'
 import { type Cell, cells, KEYS } from './support/script-cells.ts'
 import { printTargets } from './support/script-targets.ts'
 
-const ROUNDS = Number(process.env['SLUICE_BENCH_ROUNDS'] ?? 7)
+const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 7)
 /** Only the workloads whose name this pattern finds, and no ratios. */
-const ONLY = process.env['SLUICE_BENCH_ONLY']
+const ONLY = process.env.SLUICE_BENCH_ONLY
 
 const server = await startRedis()
 const redis = new RawRedis(server.socketPath)

@@ -269,10 +269,24 @@ describe('a block that leaves columns out', () => {
 
   test('three columns are an operation at an unknown time: a refund gives back, a peek needs no lease', async () => {
     await run(redis, ['key'], [[consume(gcra, 4)]], nowUs)
-    const refund = await redis.callBuffer('EVAL', decide, 1, 'key', cut({ ...consume(gcra, 4), op: Op.refund }, 3))
-    expect(decodeReply(refund as Buffer)).toMatchObject([{ status: Status.allowed, granted: 4, remaining: 10 }])
+    const refund = await redis.callBuffer(
+      'EVAL',
+      decide,
+      1,
+      'key',
+      cut({ ...consume(gcra, 4), op: Op.refund }, 3),
+    )
+    expect(decodeReply(refund as Buffer)).toMatchObject([
+      { status: Status.allowed, granted: 4, remaining: 10 },
+    ])
     const leases = PLANS['concurrency'] as Plan
-    const peek = await redis.callBuffer('EVAL', decide, 1, 'held', cut({ ...consume(leases), op: Op.peek }, 3))
+    const peek = await redis.callBuffer(
+      'EVAL',
+      decide,
+      1,
+      'held',
+      cut({ ...consume(leases), op: Op.peek }, 3),
+    )
     expect(decodeReply(peek as Buffer)).toMatchObject([{ status: Status.allowed, remaining: 10 }])
   })
 })
