@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { ObservedDecide } from '../support/observed-decide.js'
+import { LEASE_IDS } from './draws.js'
 import { randomFamily } from './families.js'
 import { Random } from './random.js'
 import regressions from './regressions.json' with { type: 'json' }
@@ -7,7 +8,6 @@ import {
   describeStep,
   type ExpectedTranscript,
   expectedOf,
-  LEASE_IDS,
   randomTrack,
   runsOf,
   type Track,

@@ -57,9 +57,7 @@ function tryCompile(config: LimitConfig): Plan | undefined {
 
 function randomConfig(random: Random, algorithm: Exclude<Algorithm, 'quota'>): LimitConfig {
   const limit = random.chance(0.7) ? random.sized(1, 100) : random.sized(1, 2 ** 40)
-  const windowUs = random.chance(0.5)
-    ? random.pick([1, 60, 3600, 86_400]) * 1e6
-    : random.sized(7, WINDOW_US_MAX)
+  const windowUs = randomWindow(random)
   const debt = random.chance(0.3) ? random.sized(1, 2 * limit) : undefined
   switch (algorithm) {
     case 'gcra':
@@ -90,6 +88,14 @@ function randomConfig(random: Random, algorithm: Exclude<Algorithm, 'quota'>): L
     case 'concurrency':
       return { algorithm, limit: Math.min(limit, random.sized(1, 200)), leaseUs: windowUs }
   }
+}
+
+function randomWindow(random: Random): number {
+  const kind = random.unit()
+  if (kind < 0.5) return random.pick([1, 60, 3600, 86_400]) * 1e6
+  // Around multiples of 2^24 us a sliding counter takes another number of parts.
+  if (kind < 0.6) return random.between(1, 8) * 2 ** 24 + random.between(-1, 1)
+  return random.sized(7, WINDOW_US_MAX)
 }
 
 /** The same limit, raised or lowered, or over another time. */

@@ -1,7 +1,7 @@
 -- Runs `decide` many times in one call and writes down what each run did: for tests, which give the time themselves.
 --
 -- KEYS     all keys of all runs, absent before; they are removed in the end
--- ARGV     number of lease ids, the lease ids, then two for each run: places of its keys in KEYS as doubles (negative:
+-- ARGV     `end` or `keep`: whether keys end by the time that is given; number of lease ids, the lease ids, then two for each run: places of its keys in KEYS as doubles (negative:
 --          the key ends before the run), and the block
 -- Returns  for each run the reply, and for each of its keys: the life in ms that the run gave it (-1: it was written, and
 --          its end stayed; -2: no write, or its removal), the length of the state, the state; one after the other. A sorted set is
@@ -40,22 +40,34 @@ local function state_of(key)
   return state or ''
 end
 
-local ids = tonumber(ARGV[1])
-local out = {}
-for i = ids + 2, #ARGV, 2 do
+local ids = tonumber(ARGV[2])
+local out, ends = {}, {}
+for i = ids + 3, #ARGV, 2 do
   local keys = { struct.unpack('<' .. string.rep('d', #ARGV[i] / 8), ARGV[i]) }
   keys[#keys] = nil
   for j, place in ipairs(keys) do
     keys[j] = KEYS[math.abs(place)]
     if place < 0 then server.call('DEL', keys[j]) end
   end
+  local now = struct.unpack('<d', ARGV[i + 1], 9)
+  for key, stop in pairs(ends) do
+    if stop <= now then
+      server.call('DEL', key)
+      ends[key] = nil
+    end
+  end
   lives = {}
-  local reply = decide(watched, keys, { ARGV[i + 1], unpack(ARGV, 2, ids + 1) })
+  local reply = decide(watched, keys, { ARGV[i + 1], unpack(ARGV, 3, ids + 2) })
   out[#out + 1] = type(reply) == 'table' and reply.err or reply
   for _, key in ipairs(keys) do
     local state = state_of(key)
     out[#out + 1] = struct.pack('<dd', lives[key] or -2, #state)
     out[#out + 1] = state
+  end
+  if ARGV[1] == 'end' then
+    for key, life in pairs(lives) do
+      if tonumber(life) >= 0 then ends[key] = now + 1000 * life end
+    end
   end
 end
 server.call('DEL', unpack(KEYS))

@@ -34,13 +34,24 @@ export class ObservedDecide {
     return observed
   }
 
-  /** Makes the runs one after the other, on keys that are absent before and after, and answers their transcript. */
-  async run(keys: readonly string[], leaseIds: readonly string[], runs: readonly Run[]): Promise<Buffer> {
+  /**
+   * Makes the runs one after the other, on keys that are absent before and after, and answers their transcript.
+   *
+   * @param options `keysEnd`: keys end by the time that the runs give; otherwise they outlive the call, as they do for
+   * an hour of the server's time
+   */
+  async run(
+    keys: readonly string[],
+    leaseIds: readonly string[],
+    runs: readonly Run[],
+    { keysEnd = false }: { keysEnd?: boolean } = {},
+  ): Promise<Buffer> {
     const args = runs.flatMap(({ keys: places, block }) => [doubles(places), block])
     const transcript = await this.#redis.callBuffer('EVALSHA', [
       this.#sha1,
       keys.length,
       ...keys,
+      keysEnd ? 'end' : 'keep',
       leaseIds.length,
       ...leaseIds,
       ...args,
