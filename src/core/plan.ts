@@ -18,7 +18,7 @@ export const ALGORITHMS = [
 export type Algorithm = (typeof ALGORITHMS)[number]
 
 /** `algorithm` as it stands first in a row of the plan table: 1 for `gcra` up to 8 for `concurrency`. */
-export const algorithmCode = (algorithm: Algorithm): number => ALGORITHMS.indexOf(algorithm) + 1
+const algorithmCode = (algorithm: Algorithm): number => ALGORITHMS.indexOf(algorithm) + 1
 
 /** One tick is 1/8 us. The state is the theoretical arrival time in ticks since 2020. */
 export interface GcraPlan {

@@ -279,7 +279,7 @@ describe('a block that leaves columns out', () => {
     expect(decodeReply(refund as Buffer)).toMatchObject([
       { status: Status.allowed, granted: 4, remaining: 10 },
     ])
-    const leases = PLANS['concurrency'] as Plan
+    const leases = PLANS.concurrency as Plan
     const peek = await redis.callBuffer(
       'EVAL',
       decide,
