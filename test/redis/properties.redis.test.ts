@@ -75,7 +75,22 @@ const lastingLimits = limitsOf(
     .filter(({ windowUs }) => windowUs >= 1_000_000),
 )
 
-let walks = 0
+let drawnKeys = 0
+const newKeys = () => Array.from({ length: KEYS }, () => `properties:${drawnKeys++}`)
+
+function keyedCheck(
+  drawn: readonly DrawnLimit[],
+  keys: readonly string[],
+  { place, op, n, charged, leaseId }: DrawnCheck,
+  nowUs: number,
+  beforeUs: number,
+): KeyedCheck {
+  const { algorithm, planAt } = drawn[place] as DrawnLimit
+  const check = { key: keys[place] as string, plan: planAt(nowUs), op, n }
+  if (algorithm === 'concurrency' && !LONE_OPS.some(lone => lone === op)) return { ...check, leaseId }
+  if (op !== Op.refund && op !== Op.rollback) return check
+  return { ...check, at: { now: nowUs, before: beforeUs, unknown: 0 }[charged] }
+}
 
 /** Sends the requests of a walk one after the other, on new keys. */
 async function walk(
@@ -83,21 +98,16 @@ async function walk(
   requests: readonly DrawnRequest[],
   send: (request: readonly KeyedCheck[], nowUs: number, keys: readonly string[]) => Promise<void>,
 ): Promise<void> {
-  const keys = drawn.map((_, place) => `properties:${walks}:${place}`)
-  walks++
+  const keys = newKeys()
   let nowUs = START_US
-  let beforeUs = 0
   for (const { checks, pause } of requests) {
-    beforeUs = nowUs
+    const beforeUs = nowUs
     nowUs += Math.floor(2 * pause * (drawn[0] as DrawnLimit).windowUs)
-    const request = checks.map(({ place, op, n, charged, leaseId }): KeyedCheck => {
-      const { algorithm, planAt } = drawn[place] as DrawnLimit
-      const check = { key: keys[place] as string, plan: planAt(nowUs), op, n }
-      if (algorithm === 'concurrency' && !LONE_OPS.some(lone => lone === op)) return { ...check, leaseId }
-      if (op !== Op.refund && op !== Op.rollback) return check
-      return { ...check, at: { now: nowUs, before: beforeUs, unknown: 0 }[charged] }
-    })
-    await send(request, nowUs, keys)
+    await send(
+      checks.map(check => keyedCheck(drawn, keys, check, nowUs, beforeUs)),
+      nowUs,
+      keys,
+    )
   }
   await client.redis.del(...keys)
 }
@@ -166,6 +176,26 @@ describe('whatever is asked, in requests of one check and of several', () => {
           }
           await client.redis.del(...keys.map(copyOf))
         })
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('the requests of a batch do what they would do one after the other', async () => {
+    await fc.assert(
+      fc.asyncProperty(limits, requests, async (drawn, requests) => {
+        const [batched, apart] = [newKeys(), newKeys()]
+        const askedAt = (keys: readonly string[]) =>
+          requests.map(({ checks }) =>
+            checks.map(check => keyedCheck(drawn, keys, check, START_US, START_US)),
+          )
+        const outcomes = await client.decide(START_US, ...askedAt(batched))
+        const alone = []
+        for (const request of askedAt(apart)) alone.push(...(await client.decide(START_US, request)))
+        expect(outcomes).toEqual(alone)
+        const values = async (keys: readonly string[]) => (await storedAll(keys)).map(({ value }) => value)
+        expect(await values(batched)).toEqual(await values(apart))
+        await client.redis.del(...batched, ...apart)
       }),
       { numRuns: 300 },
     )
