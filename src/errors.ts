@@ -236,6 +236,17 @@ export class FileLockedError extends SluiceError {
   }
 }
 
+/** The snapshot file of the counters cannot be read or written. What was written before is untouched. */
+export class SnapshotError extends SluiceError {
+  readonly code = 'ERR_SLUICE_SNAPSHOT'
+  readonly path: string
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.path = path
+  }
+}
+
 /** `checkSync` on an engine that has to ask a server. */
 export class SyncUnsupportedError extends SluiceError {
   readonly code = 'ERR_SLUICE_SYNC_UNSUPPORTED'
@@ -284,6 +295,7 @@ export interface SluiceErrors {
   ERR_SLUICE_CLIENT: ClientError
   ERR_SLUICE_META_MISMATCH: MetaMismatchError
   ERR_SLUICE_FILE_LOCKED: FileLockedError
+  ERR_SLUICE_SNAPSHOT: SnapshotError
   ERR_SLUICE_SYNC_UNSUPPORTED: SyncUnsupportedError
   ERR_SLUICE_LEASE_LOST: LeaseLostError
   ERR_SLUICE_LOG: LogError

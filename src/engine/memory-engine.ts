@@ -10,8 +10,6 @@ import { decideRow, type RowAlgorithm } from './memory-states.js'
 
 /** Keys held where the user names no number. About 130 MB when full, with short subjects and `gcra`. */
 export const DEFAULT_MAX_KEYS = 1_000_000
-/** No Map holds more. */
-const MAX_KEYS_LIMIT = 2 ** 24
 
 export interface MemoryEngineOptions {
   /** What the time is. Default: the wall clock of the process. */
@@ -55,13 +53,19 @@ export class MemoryEngine implements SyncEngine {
   /** By `Limit.slot`: the table last used for it. */
   #tables: KeyTable[] = []
 
+  /** @throws OptionError when `maxKeys` is out of its range */
   constructor({ clock = systemClock, maxKeys = DEFAULT_MAX_KEYS }: MemoryEngineOptions = {}) {
-    if (!Number.isInteger(maxKeys) || maxKeys < 1 || maxKeys > MAX_KEYS_LIMIT) {
-      throw new OptionError(`maxKeys: ${maxKeys} is not an integer from 1 to ${MAX_KEYS_LIMIT}`)
-    }
     this.#clock = clock
     this.#keys = new MemoryKeys(maxKeys)
     this.#requests = new RequestDecider(this.#keys)
+  }
+
+  /** An engine on keys that were filled before. */
+  static on(keys: MemoryKeys, clock: Clock): MemoryEngine {
+    const engine = new MemoryEngine({ clock, maxKeys: keys.maxKeys })
+    engine.#keys = keys
+    engine.#requests = new RequestDecider(keys)
+    return engine
   }
 
   decideOne(

@@ -1,10 +1,13 @@
 import type { Algorithm } from '../core/plan.js'
+import { OptionError } from '../errors.js'
 import type { Limit } from '../policy.js'
 import { Lifetimes } from './memory-lifetimes.js'
 import { refusalsOf } from './memory-refusals.js'
 import { type ObjectState, ROW_STATE_LENGTH } from './memory-states.js'
 import { NONE } from './timing-wheel.js'
 
+/** No `Map` holds more. */
+const MAX_KEYS_LIMIT = 2 ** 24
 const FIRST_CAPACITY = 64
 /** Ended keys that one call takes out at most, so that no call waits for a crowd of them. */
 const REAP_BUDGET = 16
@@ -66,14 +69,19 @@ export class MemoryKeys {
   #used = 0
   #capacity = FIRST_CAPACITY
 
+  /** @throws OptionError when `maxKeys` is not an integer from 1 to 16,777,216 */
   constructor(maxKeys: number) {
+    if (!Number.isInteger(maxKeys) || maxKeys < 1 || maxKeys > MAX_KEYS_LIMIT) {
+      throw new OptionError(`maxKeys: ${maxKeys} is not an integer from 1 to ${MAX_KEYS_LIMIT}`)
+    }
     this.maxKeys = maxKeys
     this.lifetimes = new Lifetimes(key => this.endOf(key), refusalsOf(this))
     this.lifetimes.grow(FIRST_CAPACITY)
   }
 
-  get tables(): readonly KeyTable[] {
-    return this.#tables
+  /** All keys are below this number; those below it that are free end at 0. */
+  get numbersUsed(): number {
+    return this.#used
   }
 
   tableOf(key: number): KeyTable {

@@ -45,3 +45,6 @@ export const checkOf = (limit: Limit, subject: string, options: CheckOptions = {
   at: 0,
   ...options,
 })
+
+/** So large and long that no test meets its end. */
+export const perYear = limitOf('per-year', { algorithm: 'fixed_window', limit: 1_000_000, windowUs: YEAR_US })

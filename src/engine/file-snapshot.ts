@@ -1,0 +1,199 @@
+import { crc32 } from 'node:zlib'
+import { z } from 'zod'
+import { applyLeaseChange, createLeaseChange, type LeaseSet } from '../core/concurrency.js'
+import { ALGORITHMS } from '../core/plan.js'
+import type { KeyTable, MemoryKeys } from './memory-keys.js'
+import type { ObjectState } from './memory-states.js'
+
+/**
+ * A snapshot is text, a line of JSON for each thing:
+ *
+ *     {"format":"sluice-snapshot","version":1,"savedAtUs":…}
+ *     {"limit":"per-user","algorithm":"gcra"}                         a limit, from here on number 0, then 1, …
+ *     [0,"ada",<end of the state in us>,<end of a block in us, or 0>,<numbers of the state> …]
+ *     {"keys":1,"crc32":"0f3c…"}                                       number of keys, checksum of all before this line
+ *
+ * Times are absolute, so the time between saving and reading counts as elapsed. A limit is known by its name and algorithm,
+ * so policies may come and go between two runs.
+ */
+const FORMAT = 'sluice-snapshot'
+const VERSION = 1
+const LINE_FEED = 0x0a
+
+/** Numbers of keys looked at for one piece of text: about a millisecond of work. */
+const PIECE_KEYS = 1_000
+
+const HeaderLine = z.strictObject({
+  format: z.literal(FORMAT),
+  version: z.literal(VERSION),
+  savedAtUs: z.int().nonnegative(),
+})
+const LimitLine = z.strictObject({ limit: z.string(), algorithm: z.enum(ALGORITHMS) })
+const FooterLine = z.strictObject({ keys: z.int().nonnegative(), crc32: z.string() })
+/** What stands in a lease for each holder: id, units, end in us. */
+const LEASE_LENGTH = 3
+
+/** The text of a snapshot cannot be trusted; the message says why. */
+export class CorruptSnapshot extends Error {}
+
+/**
+ * The text of a snapshot, in pieces. Keys may change between two pieces: each key is as it was at one instant, and what
+ * changed after its piece was made is for the next snapshot.
+ */
+export function* writeSnapshot(keys: MemoryKeys, nowUs: () => number): Generator<Buffer> {
+  const limits = new Map<KeyTable, number>()
+  let checksum = 0
+  let count = 0
+  let lines = [JSON.stringify({ format: FORMAT, version: VERSION, savedAtUs: nowUs() })]
+  for (let from = 0; from < keys.numbersUsed; from += PIECE_KEYS) {
+    const now = nowUs()
+    for (let key = from; key < Math.min(from + PIECE_KEYS, keys.numbersUsed); key++) {
+      if (keys.endOf(key) <= now) continue
+      const table = keys.tableOf(key)
+      let limit = limits.get(table)
+      if (limit === undefined) {
+        limit = limits.size
+        limits.set(table, limit)
+        lines.push(JSON.stringify({ limit: table.keyName, algorithm: table.algorithm }))
+      }
+      lines.push(keyLine(keys, table, limit, key))
+      count++
+    }
+    const piece = Buffer.from(`${lines.join('\n')}\n`)
+    lines = []
+    checksum = crc32(piece, checksum)
+    yield piece
+  }
+  const rest = Buffer.from(lines.map(line => `${line}\n`).join(''))
+  yield rest
+  yield Buffer.from(`${JSON.stringify({ keys: count, crc32: hex(crc32(rest, checksum)) })}\n`)
+}
+
+function keyLine(keys: MemoryKeys, table: KeyTable, limit: number, key: number): string {
+  const block = keys.blockOf(key)
+  const stateEndUs = block === undefined ? keys.endOf(key) : block.stateEndUs
+  const state = stateEndUs === 0 ? [] : stateNumbers(keys, table, key)
+  return JSON.stringify([limit, keys.subjectOf(key), stateEndUs, block?.untilUs ?? 0, ...state])
+}
+
+function stateNumbers(keys: MemoryKeys, table: KeyTable, key: number): Iterable<number | string> {
+  const { stateLength } = table
+  if (stateLength > 0) {
+    const row = new Float64Array(stateLength)
+    keys.loadState(key, row, stateLength)
+    return row
+  }
+  const state = keys.objects[key] as ObjectState
+  if ('byId' in state) return state.byEnd.flatMap(({ id, units, endUs }) => [id, units, endUs])
+  return state.numbers.subarray(0, state.length)
+}
+
+/**
+ * Puts the keys of a snapshot into `keys`, but those that have ended.
+ *
+ * @throws CorruptSnapshot when the text is cut off, damaged, or of another kind or version; some keys may be in then
+ */
+export function readSnapshot(bytes: Buffer, keys: MemoryKeys, nowUs: number): void {
+  const lines = linesOf(bytes.subarray(0, vouchedFor(bytes)))
+  parse(HeaderLine, lines.next().value)
+  const tables: KeyTable[] = []
+  for (const line of lines) {
+    const value = parseJson(line)
+    if (Array.isArray(value)) {
+      restoreKey(value, tables, keys, nowUs)
+    } else {
+      const { limit, algorithm } = parse(LimitLine, line)
+      tables.push(keys.openTable(limit, algorithm))
+    }
+  }
+}
+
+/** How many bytes the last line vouches for: all before it. */
+function vouchedFor(bytes: Buffer): number {
+  const end = bytes.lastIndexOf('\n', -2) + 1
+  if (end === 0 || bytes.at(-1) !== LINE_FEED) throw new CorruptSnapshot('it is cut off')
+  const footer = parse(FooterLine, bytes.toString('utf8', end, bytes.length - 1))
+  if (footer.crc32 !== hex(crc32(bytes.subarray(0, end)))) throw new CorruptSnapshot('its checksum is wrong')
+  return end
+}
+
+/** One by one: all together could be more than a string can hold. */
+function* linesOf(bytes: Buffer): Generator<string, undefined> {
+  for (let from = 0; from < bytes.length; ) {
+    const to = bytes.indexOf(LINE_FEED, from)
+    yield bytes.toString('utf8', from, to)
+    from = to + 1
+  }
+}
+
+function restoreKey(
+  line: readonly unknown[],
+  tables: readonly KeyTable[],
+  keys: MemoryKeys,
+  nowUs: number,
+): void {
+  const [limit, subject, stateEndUs, blockedUntilUs, ...state] = line
+  const table = typeof limit === 'number' ? tables[limit] : undefined
+  if (
+    table === undefined ||
+    typeof subject !== 'string' ||
+    typeof stateEndUs !== 'number' ||
+    typeof blockedUntilUs !== 'number'
+  ) {
+    throw new CorruptSnapshot(`it has a strange line: ${JSON.stringify(line)}`)
+  }
+  const endUs = Math.max(stateEndUs, blockedUntilUs)
+  if (endUs <= nowUs) return
+  // A key that ended and came again while the snapshot was being made stands in it twice; the second is the later one.
+  const earlier = table.numbers.get(subject)
+  if (earlier !== undefined) keys.drop(earlier)
+  const key = keys.create(table, subject, endUs, nowUs)
+  if (state.length > 0) restoreState(state, table, keys, key)
+  if (blockedUntilUs > nowUs) keys.block(key, blockedUntilUs, stateEndUs)
+}
+
+function restoreState(state: readonly unknown[], table: KeyTable, keys: MemoryKeys, key: number): void {
+  const { algorithm, stateLength } = table
+  if (algorithm === 'concurrency') {
+    keys.objects[key] = readLeases(state)
+    return
+  }
+  const numbers = new Float64Array(state.length)
+  for (const [i, value] of state.entries()) {
+    if (typeof value !== 'number') throw new CorruptSnapshot(`a state of ${algorithm} has a ${typeof value}`)
+    numbers[i] = value
+  }
+  const isWhole = algorithm === 'sliding_window' ? state.length >= 4 : state.length === stateLength
+  if (!isWhole) throw new CorruptSnapshot(`a state of ${algorithm} has ${state.length} numbers`)
+  if (algorithm === 'sliding_window') keys.objects[key] = { numbers, length: numbers.length }
+  else keys.storeState(key, numbers, stateLength)
+}
+
+function readLeases(state: readonly unknown[]): LeaseSet | undefined {
+  const change = createLeaseChange()
+  let leases: LeaseSet | undefined
+  for (let i = 0; i < state.length; i += LEASE_LENGTH) {
+    const [leaseId, units, endUs] = state.slice(i, i + LEASE_LENGTH)
+    if (typeof leaseId !== 'string' || typeof units !== 'number' || typeof endUs !== 'number') {
+      throw new CorruptSnapshot('a lease has not an id, units and an end')
+    }
+    leases = applyLeaseChange(leases, Object.assign(change, { leaseId, units, endUs }))
+  }
+  return leases
+}
+
+function parse<T>(schema: z.ZodType<T>, line: string | undefined): T {
+  const parsed = schema.safeParse(parseJson(line ?? ''))
+  if (parsed.success) return parsed.data
+  throw new CorruptSnapshot(`it has a strange line: ${line}`, { cause: parsed.error })
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch (error) {
+    throw new CorruptSnapshot(`it has a strange line: ${line}`, { cause: error })
+  }
+}
+
+const hex = (checksum: number): string => checksum.toString(16).padStart(8, '0')
