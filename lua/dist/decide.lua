@@ -1069,7 +1069,7 @@ while i < checks do
   end
   if shared then
     if status < 0 then
-      failed = true
+      failed = failed or not looking
     elseif status ~= 1 and op ~= 2 and op ~= 0 then
       refused = true
     end
@@ -1124,10 +1124,10 @@ while i < checks do
       for _, command in ipairs(value) do call(unpack(command)) end
     end
   end
+  if status < 0 then
+    granted, remaining, wait, reset = 0, 0, 0, 0
+  end
   if not looking then
-    if status < 0 then
-      granted, remaining, wait, reset = 0, 0, 0, 0
-    end
     o[r + 1] = status
     o[r + 2] = granted
     o[r + 3] = remaining

@@ -1,8 +1,8 @@
 -- The answer of check i. A second look at a refused request tells the state as it stands and keeps the verdict.
+if status < DENIED then
+  granted, remaining, wait, reset = 0, 0, 0, 0
+end
 if not looking then
-  if status < DENIED then
-    granted, remaining, wait, reset = 0, 0, 0, 0
-  end
   o[r + 1] = status
   o[r + 2] = granted
   o[r + 3] = remaining
