@@ -77,10 +77,16 @@ export class Events {
     }
   }
 
+  /** Tells of something that changed no answer: to the listeners, or to the process where there are none. */
+  warn(message: string, error: unknown): void {
+    if (this.has('warning')) this.emit('warning', { message, error })
+    else process.emitWarning(message, 'SluiceWarning')
+  }
+
   #listenerFailed(name: EventName, error: unknown): void {
     const message = `a listener of '${name}' failed: ${error instanceof Error ? error.message : String(error)}`
     // A failing listener of warnings would warn of itself for ever.
-    if (name !== 'warning' && this.has('warning')) this.emit('warning', { message, error })
-    else process.emitWarning(message, 'SluiceWarning')
+    if (name === 'warning') process.emitWarning(message, 'SluiceWarning')
+    else this.warn(message, error)
   }
 }

@@ -10,7 +10,7 @@ export type {
   Receipt,
   Source,
 } from './decision.js'
-export type { InProcessStore, Store } from './engine/create-engine.js'
+export type { FileStoreOptions, InProcessStore, Store } from './engine/engine-options.js'
 export * from './errors.js'
 export type { Asked, Call, EventName, LimiterEvents, Listener } from './events.js'
 export type { Explanation } from './explain.js'

@@ -1,8 +1,9 @@
 import { Op, Status } from './core/step.js'
 import { systemClock } from './core/time.js'
 import { Decision, type Receipt } from './decision.js'
-import type { EngineSetup, InProcessStore } from './engine/create-engine.js'
+import { createEngine, type EngineSetup } from './engine/create-engine.js'
 import { type Engine, isSyncEngine, type SyncEngine } from './engine/engine.js'
+import type { InProcessStore } from './engine/engine-options.js'
 import { SyncUnsupportedError } from './errors.js'
 import { type EventName, Events, type Listener } from './events.js'
 import { type Explanation, explainPolicy } from './explain.js'
@@ -39,29 +40,33 @@ import { identify, type Subject } from './subject.js'
  * It answers at once: the connection to a server is opened in the background, and `ready()` waits for it.
  *
  * @throws PolicyError listing everything that is wrong with the options and the policies
+ * @throws FileLockedError, SnapshotError when the file of a `file:` store cannot be had
  */
 export function createLimiter<const P extends PoliciesInput>(
   options: LimiterOptions<P> & { readonly store?: InProcessStore },
 ): SyncLimiter<P>
 export function createLimiter<const P extends PoliciesInput>(options: LimiterOptions<P>): Limiter<P>
 export function createLimiter(options: LimiterOptions): SyncLimiter {
-  const setup = readOptions(options)
+  const compiled = readOptions(options)
   const { clock = systemClock } = options
   const timers = timersOf(clock)
-  return new PolicyLimiter(setup, new PolicyTable(setup.compiled, clock, timers), timers)
+  const events = new Events()
+  const setup = createEngine(options, (message, error) => events.warn(message, error))
+  return new PolicyLimiter(setup, new PolicyTable(compiled, clock, timers), events, timers)
 }
 
 class PolicyLimiter implements SyncLimiter {
   readonly #engine: Engine
   readonly #sync: SyncEngine | undefined
   readonly #table: PolicyTable
-  readonly #events = new Events()
+  readonly #events: Events
   readonly #dispatcher: Dispatcher
   readonly #acquirer: Acquirer
   #closing: Promise<void> | undefined
 
-  constructor({ engine, keyOf }: EngineSetup, table: PolicyTable, timers: Timers) {
+  constructor({ engine, keyOf }: EngineSetup, table: PolicyTable, events: Events, timers: Timers) {
     this.#engine = engine
+    this.#events = events
     this.#sync = isSyncEngine(engine) ? engine : undefined
     this.#table = table
     this.#dispatcher = new Dispatcher(engine, keyOf, this.#events)

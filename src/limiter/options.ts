@@ -1,10 +1,5 @@
 import { z } from 'zod'
-import {
-  createEngine,
-  ENGINE_OPTIONS,
-  type EngineOptions,
-  type EngineSetup,
-} from '../engine/create-engine.js'
+import { ENGINE_OPTIONS, type EngineOptions } from '../engine/engine-options.js'
 import { PolicyError, type Problem } from '../errors.js'
 import { didYouMean, list } from '../policy/refusal.js'
 import { type CompiledPolicies, compilePolicies, type PoliciesInput } from '../policy.js'
@@ -22,7 +17,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Reads the options. @throws PolicyError listing everything that is wrong with them, policies included */
-export function readOptions(options: LimiterOptions): EngineSetup & { readonly compiled: CompiledPolicies } {
+export function readOptions(options: LimiterOptions): CompiledPolicies {
   const problems: Problem[] = []
   let compiled: CompiledPolicies | undefined
   const read = OPTIONS.safeParse(options)
@@ -36,7 +31,7 @@ export function readOptions(options: LimiterOptions): EngineSetup & { readonly c
     }
   }
   if (problems.length > 0 || compiled === undefined) throw new PolicyError(problems)
-  return { ...createEngine(options), compiled }
+  return compiled
 }
 
 function problemsOf(issue: z.core.$ZodIssue, options: unknown): readonly Problem[] {

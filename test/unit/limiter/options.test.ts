@@ -32,7 +32,7 @@ describe('options of createLimiter', () => {
     expect(messageOf(broken)).toBe(
       [
         '7 problems:',
-        "  store: 'memroy' is no store; write 'memory' or 'redis://host:6379'; did you mean 'memory'?",
+        "  store: 'memroy' is no store; write 'memory', 'file:PATH' or 'redis://host:6379', or give an ioredis client or an engine; did you mean 'memory'?",
         "  prefix: 'a{b}' cannot stand before keys; use up to 128 letters, digits and _ - . : / @ (braces would choose the slot in a cluster)",
         '  shards: 3 is not a power of two from 1 to 1024; leave it out for 128',
         '  maxKeys: 0 is not a whole number of at least 1',
@@ -53,6 +53,13 @@ describe('options of createLimiter', () => {
     [{ policies, store: 'http://host' }, "store: 'http://host' is no store"],
     [{ policies, store: 'redi://host' }, "did you mean 'redis://'?"],
     [{ policies, store: {} }, 'store: an object is no store'],
+    [{ policies, store: 'file:' }, "store: 'file:' is no store"],
+    [{ policies, store: { file: '' } }, "store: file: '' is not the path of a file"],
+    [{ policies, store: { file: 'f', saveAfter: 5 } }, 'saveAfter: 5 is a number without a unit'],
+    [
+      { policies, store: { file: 'f', saveafter: '5s' } },
+      "options are file, saveAfter; did you mean 'saveAfter'?",
+    ],
     [{ policies, shards: '64' }, "shards: '64' is not a power of two"],
     [{ policies, prefix: 5 }, 'prefix: 5 cannot stand before keys'],
     [{ policies, maxKeys: 1.5 }, 'maxKeys: 1.5 is not a whole number'],

@@ -1,0 +1,124 @@
+import type { Redis } from 'ioredis'
+import { z } from 'zod'
+import type { Clock } from '../core/time.js'
+import { OptionError } from '../errors.js'
+import { createKeyBuilder } from '../keys.js'
+import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
+import { readDeadline } from '../policy/values.js'
+import type { DurationText } from '../policy.js'
+import type { Engine, SyncEngine } from './engine.js'
+
+/** A file of this process: its counters outlive it. */
+export interface FileStoreOptions {
+  /** Path of the file. Its folder is made if it is missing. */
+  readonly file: string
+  /** From a change to the snapshot that has it: what a crash can lose. Default: `'1s'`. */
+  readonly saveAfter?: DurationText
+}
+
+/** Stores in this process: `checkSync` works. */
+export type InProcessStore = 'memory' | `file:${string}` | FileStoreOptions | SyncEngine
+
+/** Where counters live. */
+export type Store = InProcessStore | Redis | Engine | (string & {})
+
+export interface EngineOptions {
+  /**
+   * - `'memory'` (default): this process.
+   * - `'file:PATH'` or `{ file: PATH, saveAfter: '5s' }`: this process, with a snapshot that the next one goes on with.
+   * - `'redis://user:password@host:port/db'`, `'rediss://…'` for TLS, `'/run/redis.sock'` for a Unix socket: a fleet.
+   * - an ioredis client: a connection like it is opened, yours stays yours.
+   * - an `Engine` of your own.
+   */
+  readonly store?: Store | undefined
+  /** Stands before every key in Redis, followed by a `:`. Default: the `keyPrefix` of an ioredis client, else none. */
+  readonly prefix?: string | undefined
+  /** Virtual shards in Redis, a power of two up to 1024, the same for all limiters on the same keys. Default: 128. */
+  readonly shards?: number | undefined
+  /** Keys held at once by a store in this process. Default: 1,000,000. Full, it evicts first what ends first and refuses nobody. */
+  readonly maxKeys?: number | undefined
+  /** Decides by this clock. Default: the wall clock in this process, the server's clock in Redis. For tests and replays. */
+  readonly clock?: Clock | undefined
+}
+
+const hasMethod = (value: unknown, name: string): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  typeof (value as Record<string, unknown>)[name] === 'function'
+
+export const isEngine = (store: unknown): store is Engine =>
+  ['decide', 'ready', 'close'].every(method => hasMethod(store, method))
+
+export const isClient = (store: unknown): store is Redis => hasMethod(store, 'duplicate')
+
+/** What a store begins with that is a file. */
+export const FILE = 'file:'
+
+const isServerUrl = (store: string): boolean => /^(rediss?:\/\/|\/)/.test(store)
+
+/** An optional value of a type that TypeScript knows, with the problem that a function finds in it. */
+const checked = (problem: (value: unknown) => string | undefined) =>
+  z.unknown().check(({ value, issues }) => {
+    const message = value === undefined ? undefined : problem(value)
+    if (message !== undefined) issues.push({ code: 'custom', message, input: value })
+  })
+
+const ofType = (accepted: string) => ({
+  error: (issue: { input?: unknown }) => `${show(issue.input)} is not ${accepted}`,
+})
+
+const WORDS = ['memory', 'file:', 'redis://', 'rediss://']
+const ACCEPTED = "write 'memory', 'file:PATH' or 'redis://host:6379', or give an ioredis client or an engine"
+
+const FILE_STORE = z.strictObject({
+  file: z.string(ofType('the path of a file')).min(1, ofType('the path of a file')),
+  saveAfter: checked(value => {
+    const us = readDeadline(value)
+    return us instanceof Refusal ? us.message : undefined
+  }).optional(),
+})
+
+function storeProblem(store: unknown): string | undefined {
+  if (store === 'memory' || isEngine(store) || isClient(store)) return undefined
+  if (typeof store === 'object' && store !== null && 'file' in store) {
+    const read = FILE_STORE.safeParse(store)
+    return read.error?.issues.map(fileStoreProblem).join('; ')
+  }
+  if (typeof store !== 'string') return `${show(store)} is no store; ${ACCEPTED}`
+  if (isServerUrl(store) || (store.startsWith(FILE) && store.length > FILE.length)) return undefined
+  const scheme = store.includes('://') ? store.slice(0, store.indexOf('://') + 3) : store
+  return `${show(store)} is no store; ${ACCEPTED}${didYouMean(scheme, WORDS)}`
+}
+
+function fileStoreProblem(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`
+  const names = Object.keys(FILE_STORE.shape)
+  return issue.keys
+    .map(
+      name =>
+        `${show(name)} is not an option of a file; options are ${list(names)}${didYouMean(name, names)}`,
+    )
+    .join('; ')
+}
+
+/** What is wrong with an option of keys, in the words of the one who builds them. */
+function keyProblem(options: object): string | undefined {
+  try {
+    createKeyBuilder(options)
+    return undefined
+  } catch (error) {
+    if (error instanceof OptionError) return error.message.replace(/^\w+: /, '')
+    throw error
+  }
+}
+
+/** The options that choose and set up an engine. */
+export const ENGINE_OPTIONS = {
+  store: checked(storeProblem).optional(),
+  prefix: checked(prefix => keyProblem({ prefix })).optional(),
+  shards: checked(shards => keyProblem({ shards })).optional(),
+  maxKeys: z.int(ofType('a whole number of keys')).min(1, ofType('a whole number of at least 1')).optional(),
+  clock: z
+    .custom<Clock>(value => hasMethod(value, 'nowUs'), ofType("a clock, an object with a method 'nowUs'"))
+    .optional(),
+}
