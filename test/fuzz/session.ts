@@ -1,57 +1,107 @@
+import type { Plan } from '../../src/core/plan.js'
 import { Op } from '../../src/core/step.js'
-import type { Check, CheckOutcome } from '../../src/engine/engine.js'
+import type { CheckOutcome } from '../../src/engine/engine.js'
 import { MemoryEngine } from '../../src/engine/memory-engine.js'
 import type { Limit } from '../../src/policy.js'
 import { encodeBlock, OUTCOME_LENGTH, REPLY_HEADER_LENGTH } from '../support/decide-block.js'
 import type { Run } from '../support/observed-decide.js'
-import {
-  ChargeList,
-  clamp,
-  cost,
-  elapse,
-  firstInstant,
-  instant,
-  lease,
-  leaseAt,
-  leasePlace,
-  opDrawer,
-} from './draws.js'
+import { ChargeList, clamp, cost, elapse, firstInstant, instant, lease, leaseAt, opDrawer } from './draws.js'
 import { randomFamily, type Variant } from './families.js'
 import type { Random } from './random.js'
 
-/** One check as it is drawn: `key` is a place in the keys of the session, from 1. */
-interface DrawnCheck extends Check {
-  readonly key: number
+/** One check of a session. `at` is a place of a lease id for `concurrency`. */
+export interface SessionCheck {
+  /** A key is one subject of one limit, both counted from 0. */
+  readonly limit: number
+  readonly subject: number
+  readonly plan: Plan
+  readonly op: Op
+  readonly n: number
+  readonly at: number
 }
 
-/** A batch as the server gets it, and the reply that the engine in memory leads to expect. */
+/** What a server is sent at once: requests, each all or nothing. */
 export interface Batch {
-  readonly run: Run
-  readonly expected: Buffer
-  readonly requests: readonly (readonly DrawnCheck[])[]
+  readonly nowUs: number
+  readonly requests: readonly (readonly SessionCheck[])[]
+}
+
+/** Batches on a few keys, one after the other: plain data, so that a session that failed can be kept. */
+export interface Session {
+  /** Whether the keys end by the time of the session, and not an hour of the server's later. */
+  readonly keysEnd: boolean
+  readonly batches: readonly Batch[]
 }
 
 const LIMITS = 4
-const SUBJECTS = ['x', 'y', 'z'] as const
-export const SESSION_KEYS = LIMITS * SUBJECTS.length
+const SUBJECTS = 3
+export const SESSION_KEYS = LIMITS * SUBJECTS
 const REQUEST_MAX = 16
+const keyOf = ({ limit, subject }: SessionCheck): number => limit * SUBJECTS + subject + 1
+
+/** A session in the engine in memory. */
+class InMemory {
+  #nowUs = 0
+  readonly #engine = new MemoryEngine({ clock: { nowUs: () => this.#nowUs } })
+  readonly #limits: (Limit | undefined)[] = []
+
+  decide({ nowUs, requests }: Batch): CheckOutcome[][] {
+    this.#nowUs = nowUs
+    return requests.map(request => {
+      const checks = request.map(check => {
+        const limit = this.#limitOf(check)
+        const { plan, op, n } = check
+        const subject = String(check.subject)
+        if (plan.algorithm !== 'concurrency') return { limit, plan, subject, op, n, at: check.at }
+        const leaseId = leaseAt(check.at)
+        return { limit, plan, subject, op, n, at: 0, ...(leaseId === undefined ? {} : { leaseId }) }
+      })
+      return [...this.#engine.decideSync(checks).checks]
+    })
+  }
+
+  #limitOf({ limit: slot, plan }: SessionCheck): Limit {
+    const name = `limit${slot}`
+    this.#limits[slot] ??= { policy: name, keyName: name, slot, plan, limit: 1, windowMs: 1 }
+    return this.#limits[slot]
+  }
+}
+
+export const sessionRuns = ({ batches }: Session): Run[] =>
+  batches.map(({ nowUs, requests }) => ({
+    keys: requests.flat().map(keyOf),
+    block: encodeBlock(nowUs, requests),
+  }))
+
+/** The reply to each batch that the engine in memory leads to expect. */
+export function sessionReplies({ batches }: Session): Buffer[] {
+  const engine = new InMemory()
+  return batches.map(batch => {
+    const outcomes = engine.decide(batch).flat()
+    const reply = new Float64Array(REPLY_HEADER_LENGTH + OUTCOME_LENGTH * outcomes.length)
+    reply.set([1, batch.nowUs, outcomes.length])
+    for (const [i, { status, granted, remaining, waitUs, resetUs }] of outcomes.entries()) {
+      reply.set([status, granted, remaining, waitUs, resetUs], REPLY_HEADER_LENGTH + OUTCOME_LENGTH * i)
+    }
+    return Buffer.from(reply.buffer)
+  })
+}
 
 /** One limit of a session, with what was told last of it. */
 class LimitInUse {
-  readonly limit: Limit
+  readonly slot: number
   readonly charges = new ChargeList()
   readonly drawOp: () => Op
   last: CheckOutcome | undefined
   #variant: Variant
   readonly #variants: readonly Variant[]
 
-  constructor(random: Random, slot: number, nowUs: number, fixed: boolean) {
+  constructor(random: Random, slot: number, fixed: boolean) {
+    this.slot = slot
     const { algorithm, variants } = randomFamily(random)
     this.#variant = random.pick(variants)
     this.#variants = fixed ? [this.#variant] : variants
     this.drawOp = opDrawer(random, algorithm)
-    const plan = this.#variant.planAt(nowUs)
-    this.limit = { policy: `p${slot}`, keyName: `p${slot}`, slot, plan, limit: 1, windowMs: 1 }
   }
 
   /** The limit as it is now; now and then it changes. */
@@ -61,23 +111,17 @@ class LimitInUse {
   }
 }
 
-export interface Session {
-  readonly batches: readonly Batch[]
-  /** Whether the keys must end by the time of the session. */
-  readonly keysEnd: boolean
-}
-
 /**
- * Random batches of requests of 1 to 16 checks on a few limits and subjects, with repeated keys and resets, and either
- * live changes of limits or blocks: under a block a state outlives its end in Redis and not in memory, which a changed
- * limit would show. The clock does not step back: ends in Redis are rounded up to ms.
+ * Random requests of 1 to 16 checks on a few limits and subjects, with repeated keys, and with either live changes of
+ * limits or blocks: under a block a state outlives its end in Redis and not in memory, which a changed limit would show.
+ * The clock does not step back: ends in Redis are rounded up to ms.
  */
 export function randomSession(random: Random, checks: number): Session {
   const blocks = random.chance(0.5)
-  let nowUs = firstInstant(random)
-  const engine = new MemoryEngine({ clock: { nowUs: () => nowUs } })
-  const limits = Array.from({ length: LIMITS }, (_, slot) => new LimitInUse(random, slot, nowUs, blocks))
+  const engine = new InMemory()
+  const limits = Array.from({ length: LIMITS }, (_, slot) => new LimitInUse(random, slot, blocks))
   const batches: Batch[] = []
+  let nowUs = firstInstant(random)
   for (let drawn = 0; drawn < checks; ) {
     const { last } = random.pick(limits)
     const variant = random.pick(limits).variant(random)
@@ -85,15 +129,19 @@ export function randomSession(random: Random, checks: number): Session {
     const requests = Array.from({ length: random.between(1, 6) }, () =>
       randomRequest(random, limits, nowUs, blocks),
     )
-    const outcomes = requests.map(request => {
-      const { checks } = engine.decideSync(request)
-      for (const [i, outcome] of checks.entries()) note(limits, request[i] as DrawnCheck, nowUs, outcome)
-      return checks
-    })
+    const batch = { nowUs, requests }
+    const outcomes = engine.decide(batch)
+    for (const [i, request] of requests.entries()) {
+      for (const [j, check] of request.entries()) {
+        const used = limits[check.limit] as LimitInUse
+        used.last = outcomes[i]?.[j] as CheckOutcome
+        used.charges.note(check.op, nowUs, used.last)
+      }
+    }
     drawn += requests.flat().length
-    batches.push({ run: runOf(nowUs, requests), expected: replyOf(nowUs, outcomes.flat()), requests })
+    batches.push(batch)
   }
-  return { batches, keysEnd: !blocks }
+  return { keysEnd: !blocks, batches }
 }
 
 function randomRequest(
@@ -101,61 +149,24 @@ function randomRequest(
   limits: readonly LimitInUse[],
   nowUs: number,
   blocks: boolean,
-): DrawnCheck[] {
+): SessionCheck[] {
   const size = random.chance(0.4) ? 1 : random.sized(2, REQUEST_MAX)
+  /** Small costs and no grants: the request may well pass. */
   const calm = random.chance(0.5)
   return Array.from({ length: size }, () => {
     const used = random.pick(limits)
     const variant = used.variant(random)
-    const subject = random.below(SUBJECTS.length)
-    const { limit } = used
     const plan = variant.planAt(nowUs)
     const drawn = calm && size > 1 ? random.pick([Op.consume, Op.debit, Op.peek, Op.refund]) : used.drawOp()
     const op = blocks && random.chance(0.03) ? random.pick([Op.block, Op.unblock, Op.reset]) : drawn
-    const place = lease(random, op)
-    const leased = limit.plan.algorithm === 'concurrency'
-    const leaseId = leased ? leaseAt(place) : undefined
+    const n = calm ? 1 : cost(random, variant, used.charges)
     return {
-      limit,
+      limit: used.slot,
+      subject: random.below(SUBJECTS),
       plan,
-      subject: SUBJECTS[subject] as string,
       op,
-      n:
-        op === Op.block
-          ? random.sized(1, 2 * variant.windowUs)
-          : calm
-            ? 1
-            : cost(random, variant, used.charges),
-      at: leased ? 0 : instant(random, op, nowUs, used.charges),
-      ...(leaseId === undefined ? {} : { leaseId }),
-      key: limit.slot * SUBJECTS.length + subject + 1,
+      n: op === Op.block ? random.sized(1, 2 * variant.windowUs) : n,
+      at: plan.algorithm === 'concurrency' ? lease(random, op) : instant(random, op, nowUs, used.charges),
     }
   })
-}
-
-function note(limits: readonly LimitInUse[], check: DrawnCheck, nowUs: number, outcome: CheckOutcome): void {
-  const used = limits[check.limit.slot] as LimitInUse
-  used.last = outcome
-  used.charges.note(check.op, nowUs, outcome)
-}
-
-function runOf(nowUs: number, requests: readonly (readonly DrawnCheck[])[]): Run {
-  const wire = requests.map(request =>
-    request.map(({ plan, op, n, at, leaseId }) => ({
-      plan,
-      op,
-      n,
-      at: leaseId === undefined ? at : leasePlace(leaseId),
-    })),
-  )
-  return { keys: requests.flat().map(({ key }) => key), block: encodeBlock(nowUs, wire) }
-}
-
-function replyOf(nowUs: number, outcomes: readonly CheckOutcome[]): Buffer {
-  const reply = new Float64Array(REPLY_HEADER_LENGTH + OUTCOME_LENGTH * outcomes.length)
-  reply.set([1, nowUs, outcomes.length])
-  for (const [i, { status, granted, remaining, waitUs, resetUs }] of outcomes.entries()) {
-    reply.set([status, granted, remaining, waitUs, resetUs], REPLY_HEADER_LENGTH + OUTCOME_LENGTH * i)
-  }
-  return Buffer.from(reply.buffer)
 }
