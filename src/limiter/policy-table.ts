@@ -27,8 +27,11 @@ export class PolicyTable {
 
   /** @throws UnknownPolicyError naming the nearest one */
   get(name: string): CompiledPolicy {
-    const policy = this.#compiled.byName.get(name)
-    if (policy !== undefined) return policy
+    return this.#compiled.byName.get(name) ?? this.#refuse(name)
+  }
+
+  /** Apart from `get`, which is on the path of every check. */
+  #refuse(name: unknown): never {
     const names = [...this.#compiled.byName.keys()]
     const hint = typeof name === 'string' ? didYouMean(name, names) : ''
     throw new UnknownPolicyError(
