@@ -41,11 +41,11 @@ export function createEngine(
 }
 
 /** The file of a store, as its engine takes it; undefined when it is no file. */
-function fileOf(store: Store): { readonly path: string; readonly saveAfterMs?: number } | undefined {
+function fileOf(store: Store): { readonly path: string; readonly intervalMs?: number } | undefined {
   if (typeof store === 'string')
     return store.startsWith(FILE) ? { path: store.slice(FILE.length) } : undefined
   if (!('file' in store)) return undefined
-  const { file, saveAfter } = store
-  if (saveAfter === undefined) return { path: file }
-  return { path: file, saveAfterMs: cdiv(parseDuration(saveAfter), 1000) }
+  const { file, interval } = store
+  if (interval === undefined) return { path: file }
+  return { path: file, intervalMs: cdiv(parseDuration(interval), 1000) }
 }

@@ -10,10 +10,10 @@ import type { Engine, SyncEngine } from './engine.js'
 
 /** A file of this process: its counters outlive it. */
 export interface FileStoreOptions {
-  /** Path of the file. Its folder is made if it is missing. */
+  /** Path of the file, in a folder that exists. */
   readonly file: string
   /** From a change to the snapshot that has it: what a crash can lose. Default: `'1s'`. */
-  readonly saveAfter?: DurationText
+  readonly interval?: DurationText
 }
 
 /** Stores in this process: `checkSync` works. */
@@ -25,7 +25,7 @@ export type Store = InProcessStore | Redis | Engine | (string & {})
 export interface EngineOptions {
   /**
    * - `'memory'` (default): this process.
-   * - `'file:PATH'` or `{ file: PATH, saveAfter: '5s' }`: this process, with a snapshot that the next one goes on with.
+   * - `'file:PATH'` or `{ file: PATH, interval: '5s' }`: this process, with a snapshot that the next one goes on with.
    * - `'redis://user:password@host:port/db'`, `'rediss://…'` for TLS, `'/run/redis.sock'` for a Unix socket: a fleet.
    * - an ioredis client: a connection like it is opened, yours stays yours.
    * - an `Engine` of your own.
@@ -72,7 +72,7 @@ const ACCEPTED = "write 'memory', 'file:PATH' or 'redis://host:6379', or give an
 
 const FILE_STORE = z.strictObject({
   file: z.string(ofType('the path of a file')).min(1, ofType('the path of a file')),
-  saveAfter: checked(value => {
+  interval: checked(value => {
     const us = readDeadline(value)
     return us instanceof Refusal ? us.message : undefined
   }).optional(),

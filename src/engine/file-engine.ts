@@ -2,10 +2,10 @@ import { z } from 'zod'
 import type { Plan } from '../core/plan.js'
 import { Op, type Step, Write } from '../core/step.js'
 import { type Clock, systemClock } from '../core/time.js'
-import { OptionError } from '../errors.js'
+import { OptionError, SnapshotError } from '../errors.js'
 import type { Limit } from '../policy.js'
-import type { Check, DecideOptions, Outcome, Source, SyncEngine } from './engine.js'
-import { CorruptSnapshot, readSnapshot, writeSnapshot } from './file-snapshot.js'
+import type { Check, CheckOutcome, DecideOptions, Outcome, Source, SyncEngine } from './engine.js'
+import { CorruptSnapshot, readSnapshot, UnknownVersion, writeSnapshot } from './file-snapshot.js'
 import { FileStore } from './file-store.js'
 import {
   DEFAULT_MAX_KEYS,
@@ -16,13 +16,13 @@ import {
 import { MemoryKeys } from './memory-keys.js'
 
 export interface FileEngineOptions extends MemoryEngineOptions {
-  /** Where the snapshot is kept. Its folder is made if it is missing. Beside it stand `<path>.lock` and, for a moment, `<path>.tmp`. */
+  /** Where the snapshot is kept, in a folder that exists. Beside it stand `<path>.lock` and, for a moment, `<path>.tmp`. */
   readonly path: string
   /** ms from the first change after a snapshot to the next one: what a crash can lose. Default: 1000. */
-  readonly saveAfterMs?: number
+  readonly intervalMs?: number
   /**
    * Told when a snapshot could not be read (it was set aside, and counting began anew) or could not be saved (it is tried
-   * again). Default: a process warning.
+   * again), never before the constructor has returned. Default: a process warning.
    */
   readonly onWarning?: (message: string, error: unknown) => void
 }
@@ -32,7 +32,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 
 const Options = z.strictObject({
   path: z.string().min(1),
-  saveAfterMs: z.int().min(1).max(TIMER_MS_MAX).optional(),
+  intervalMs: z.int().min(1).max(TIMER_MS_MAX).optional(),
   maxKeys: z.int().optional(),
   clock: z.custom<Clock>(isClock, "must have a method 'nowUs'").optional(),
   onWarning: z.custom<() => void>(value => typeof value === 'function', 'must be a function').optional(),
@@ -42,7 +42,10 @@ function isClock(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'nowUs' in value && typeof value.nowUs === 'function'
 }
 
-const warnProcess = (message: string): void => process.emitWarning(message, { type: 'SluiceWarning' })
+/** Those that change a key though they take nothing. */
+const isOnWholeKey = (op: Op): boolean => op >= Op.reset && op <= Op.unblock
+
+const warnProcess = (message: string): void => process.emitWarning(message, 'SluiceWarning')
 
 /**
  * Decides in this process and keeps its counters in a file: a snapshot is saved some time after a change, and by
@@ -56,7 +59,7 @@ export class FileEngine implements SyncEngine {
   readonly #keys: MemoryKeys
   readonly #memory: MemoryEngine
   readonly #clock: Clock
-  readonly #saveAfterMs: number
+  readonly #intervalMs: number
   readonly #warn: (message: string, error: unknown) => void
   /** Whether something changed since the last snapshot was begun. */
   #changed = false
@@ -66,11 +69,11 @@ export class FileEngine implements SyncEngine {
   #closing: Promise<void> | undefined
 
   /**
-   * Opens the file and reads the snapshot at once. A file that is cut off or damaged is set aside as
-   * `<path>.corrupt-<time>`, with a warning.
+   * Opens the file and reads the snapshot at once, so that no check is decided without it. A file that is cut off, damaged
+   * or no snapshot at all is set aside as `<path>.corrupt-1`, `-2`, …, with a warning.
    *
    * @throws FileLockedError when another process, or another engine of this one, has the file
-   * @throws SnapshotError when the file cannot be read, or its folder cannot be written
+   * @throws SnapshotError when the file cannot be read, a newer version saved it, or its folder is missing or cannot be written
    * @throws OptionError naming each option that cannot be accepted
    */
   constructor(options: FileEngineOptions) {
@@ -79,7 +82,7 @@ export class FileEngine implements SyncEngine {
       throw new OptionError(`options of the file engine:\n${z.prettifyError(parsed.error)}`)
     const { path, clock = systemClock, maxKeys = DEFAULT_MAX_KEYS } = options
     this.#clock = clock
-    this.#saveAfterMs = options.saveAfterMs ?? 1000
+    this.#intervalMs = options.intervalMs ?? 1000
     this.#warn = options.onWarning ?? warnProcess
     const empty = new MemoryKeys(maxKeys)
     this.#store = new FileStore(path)
@@ -111,13 +114,17 @@ export class FileEngine implements SyncEngine {
     leaseId?: string,
   ): Readonly<Step> {
     const step = this.#memory.decideOne(limit, plan, subject, op, n, at, leaseId)
-    if (step.write !== Write.none || (op >= Op.reset && op <= Op.unblock)) this.#note()
+    if (step.write !== Write.none || isOnWholeKey(op)) this.#note()
     return step
   }
 
   decideSync(request: readonly Check[]): Outcome {
     const outcome = this.#memory.decideSync(request)
-    if (request.some(({ op }) => op !== Op.peek)) this.#note()
+    const changed = request.some(
+      ({ op }, i) => isOnWholeKey(op) || (op !== Op.peek && (outcome.checks[i] as CheckOutcome).granted > 0),
+    )
+    // A refused request may have repaired a state. That is done again when it is needed, so it asks for no snapshot.
+    if (changed) this.#note()
     return outcome
   }
 
@@ -164,13 +171,21 @@ export class FileEngine implements SyncEngine {
       readSnapshot(bytes, keys, this.#clock.nowUs())
       return keys
     } catch (error) {
+      const { path } = this.#store
+      if (error instanceof UnknownVersion) {
+        throw new SnapshotError(
+          path,
+          `${path} cannot be read: ${error.message}; install the Sluice that saved it, or use another file`,
+          { cause: error },
+        )
+      }
       if (!(error instanceof CorruptSnapshot)) throw error
       const aside = this.#store.setAside()
-      this.#warn(
-        `${this.#store.path} is no snapshot that can be read (${error.message}): it was set aside as ${aside}, ` +
-          `and counting begins anew`,
-        error,
-      )
+      const message =
+        `${path} is no snapshot that can be read (${error.message}): it was set aside as ${aside}, ` +
+        `and counting begins anew`
+      // Not yet: whoever makes the engine has had no time to listen.
+      queueMicrotask(() => this.#warn(message, new SnapshotError(path, message, { cause: error })))
       return new MemoryKeys(keys.maxKeys)
     }
   }
@@ -179,7 +194,9 @@ export class FileEngine implements SyncEngine {
   #note(): void {
     if (this.#changed) return
     this.#changed = true
-    this.#timer = setTimeout(() => void this.#saveInTime(), this.#saveAfterMs).unref()
+    // What closes saves without being asked.
+    if (this.#closing !== undefined) return
+    this.#timer = setTimeout(() => void this.#saveInTime(), this.#intervalMs).unref()
   }
 
   async #saveInTime(): Promise<void> {
@@ -200,7 +217,7 @@ export class FileEngine implements SyncEngine {
       await this.#store.replace(writeSnapshot(this.#keys, () => this.#clock.nowUs()))
       this.#failing = false
     } catch (error) {
-      if (this.#closing === undefined) this.#note()
+      this.#note()
       throw error
     }
   }

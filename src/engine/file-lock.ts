@@ -1,54 +1,52 @@
 import { randomUUID } from 'node:crypto'
-import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { hostname } from 'node:os'
-import { z } from 'zod'
+import {
+  closeSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { FileLockedError } from '../errors.js'
+import { describeHolder, isRunning, ownHolder, parseHolder } from './file-lock-holder.js'
 
-/** How often a holder touches its lock, and after how long an untouched one of another machine counts as left behind. */
-const TOUCH_EVERY_MS = 10_000
+/** How often a holder touches its lock. */
+const TOUCH_EVERY_MS = 1_000
+/** A lock whose holder cannot be seen from here is watched for this long, and this often looked at. */
+const WATCHED_MS = 5_000
+const LOOK_EVERY_MS = 100
+/** Untouched for this long it needs no watching: machines that share a folder agree on the time better than that. */
 const LEFT_BEHIND_AFTER_MS = 60_000
-/** A lock is written a moment after it is made; one that stays unreadable for longer was left by a crash in between. */
-const WRITTEN_AFTER_MS = 5_000
 const ATTEMPTS_MAX = 10
 
-const Holder = z.strictObject({
-  pid: z.int().positive(),
-  host: z.string(),
-  /** When the process started, in the words of the system, where it tells: pids are given again. */
-  started: z.string().optional(),
-  token: z.string(),
-})
-
-type Holder = z.infer<typeof Holder>
-
 /**
- * A lock file beside a file: one process at a time. A lock that a crashed process left is taken over: on this machine
- * when no such process runs, from another machine when it was not touched for a minute. Whoever holds a lock therefore
- * makes sure with `isHeld` before it writes.
+ * A lock file beside a file: one process at a time. A lock that a crashed process left is taken over: at once where the
+ * system tells that no such process runs; from another machine or container, where pids say nothing, when it is not touched
+ * any more. Whoever holds a lock could stand still for that long, and therefore makes sure with `isHeld` before it
+ * writes.
  */
 export class FileLock {
   readonly #path: string
-  readonly #token: string
+  readonly #token = randomUUID()
   readonly #timer: NodeJS.Timeout
 
-  /** @throws FileLockedError naming the holder, when another one holds it */
+  /**
+   * Blocks for up to five seconds when it has to see whether a lock is still touched.
+   *
+   * @throws FileLockedError naming the holder, when another one holds it
+   */
   constructor(file: string) {
     this.#path = `${file}.lock`
-    this.#token = randomUUID()
-    const started = startOf(process.pid)
-    const own: Holder = {
-      pid: process.pid,
-      host: hostname(),
-      token: this.#token,
-      ...(started && { started }),
-    }
-    acquire(file, this.#path, JSON.stringify(own))
+    acquire(file, this.#path, JSON.stringify(ownHolder(this.#token)))
     this.#timer = setInterval(() => this.#touch(), TOUCH_EVERY_MS).unref()
   }
 
   /** Whether the lock is still this one: it may have been taken over from a process that stood still for long. */
   isHeld(): boolean {
-    return readHolder(this.#path)?.token === this.#token
+    return parseHolder(readText(this.#path) ?? '')?.token === this.#token
   }
 
   release(): void {
@@ -58,25 +56,44 @@ export class FileLock {
 
   #touch(): void {
     const now = new Date()
-    if (this.isHeld()) utimesSync(this.#path, now, now)
+    try {
+      if (this.isHeld()) utimesSync(this.#path, now, now)
+    } catch {
+      // The next snapshot meets the same trouble and tells of it.
+    }
   }
 }
 
 function acquire(file: string, lockPath: string, own: string): void {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    try {
-      writeFileSync(lockPath, own, { flag: 'wx' })
-      return
-    } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw error
-    }
+    if (create(lockPath, own)) return
     const found = readText(lockPath)
     if (found === undefined) continue
-    const holder = parseHolder(found)
-    if (!isLeftBehind(lockPath, holder)) throw new FileLockedError(file, describe(holder))
-    removeLeftBehind(lockPath, found)
+    if (isLeftBehind(lockPath, found)) removeLeftBehind(lockPath, found)
+    else if (readText(lockPath) === found) throw new FileLockedError(file, describeHolder(parseHolder(found)))
   }
   throw new FileLockedError(file, 'processes that take the lock from one another')
+}
+
+/** @returns false when there is a lock */
+function create(lockPath: string, own: string): boolean {
+  let file: number
+  try {
+    file = openSync(lockPath, 'wx')
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false
+    throw error
+  }
+  try {
+    writeFileSync(file, own)
+  } catch (error) {
+    // The disk is full. An empty lock would keep others out for nothing.
+    rmSync(lockPath, { force: true })
+    throw error
+  } finally {
+    closeSync(file)
+  }
+  return true
 }
 
 /** Moves the lock away rather than deleting it, to see whether it is still the one that was judged. */
@@ -98,47 +115,26 @@ function removeLeftBehind(lockPath: string, judged: string): void {
   }
 }
 
-function isLeftBehind(lockPath: string, holder: Holder | undefined): boolean {
-  const untouchedMs = Date.now() - (statSync(lockPath, { throwIfNoEntry: false })?.mtimeMs ?? 0)
-  if (holder === undefined) return untouchedMs > WRITTEN_AFTER_MS
-  if (holder.host !== hostname()) return untouchedMs > LEFT_BEHIND_AFTER_MS
-  return !isRunning(holder.pid) || startOf(holder.pid) !== holder.started
+function isLeftBehind(lockPath: string, found: string): boolean {
+  const holder = parseHolder(found)
+  const running = holder && isRunning(holder)
+  return running === undefined ? isUntouched(lockPath) : !running
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // EPERM: it runs, under another user.
-    return !isCode(error, 'ESRCH')
+/** Blocks: the engine has to be ready when its constructor returns, and a lock to watch is rare. */
+function isUntouched(lockPath: string): boolean {
+  const firstMs = touchedMs(lockPath)
+  if (Date.now() - firstMs > LEFT_BEHIND_AFTER_MS) return true
+  const sleeper = new Int32Array(new SharedArrayBuffer(4))
+  for (let watchedMs = 0; watchedMs < WATCHED_MS; watchedMs += LOOK_EVERY_MS) {
+    Atomics.wait(sleeper, 0, 0, LOOK_EVERY_MS)
+    if (touchedMs(lockPath) !== firstMs) return false
   }
+  return true
 }
 
-/** When a process started; undefined where the system has no /proc. */
-function startOf(pid: number): string | undefined {
-  const stat = readText(`/proc/${pid}/stat`)
-  // The 22nd field. The second is the name in parentheses, which may itself hold spaces and parentheses.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-}
-
-const describe = (holder: Holder | undefined): string =>
-  holder === undefined
-    ? 'a process that is just starting'
-    : holder.pid === process.pid && holder.host === hostname()
-      ? `this very process (pid ${holder.pid})`
-      : `the process with pid ${holder.pid}${holder.host === hostname() ? '' : ` on ${holder.host}`}`
-
-const readHolder = (lockPath: string): Holder | undefined => parseHolder(readText(lockPath) ?? '')
-
-function parseHolder(text: string): Holder | undefined {
-  try {
-    return Holder.safeParse(JSON.parse(text)).data
-  } catch {
-    // Cut off, or not written yet.
-    return undefined
-  }
-}
+/** When the lock was last touched or written; 0 when there is none any more. */
+const touchedMs = (lockPath: string): number => statSync(lockPath, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
 /** Undefined when there is no such file. */
 function readText(path: string): string | undefined {

@@ -11,7 +11,10 @@ import type { ObjectState } from './memory-states.js'
  *     {"format":"sluice-snapshot","version":1,"savedAtUs":…}
  *     {"limit":"per-user","algorithm":"gcra"}                         a limit, from here on number 0, then 1, …
  *     [0,"ada",<end of the state in us>,<end of a block in us, or 0>,<numbers of the state> …]
- *     {"keys":1,"crc32":"0f3c…"}                                       number of keys, checksum of all before this line
+ *     {"crc32":"0f3c…"}                                                checksum of all before this line
+ *
+ * The first two members of the first line and the last line are the same in every version, so that a version that is not
+ * known is told from damage.
  *
  * Times are absolute, so the time between saving and reading counts as elapsed. A limit is known by its name and algorithm,
  * so policies may come and go between two runs.
@@ -20,21 +23,21 @@ const FORMAT = 'sluice-snapshot'
 const VERSION = 1
 const LINE_FEED = 0x0a
 
-/** Numbers of keys looked at for one piece of text: about a millisecond of work. */
+/** A piece of text ends after so many keys or so many characters: about a millisecond of work. */
 const PIECE_KEYS = 1_000
+const PIECE_LENGTH = 65_536
 
-const HeaderLine = z.strictObject({
-  format: z.literal(FORMAT),
-  version: z.literal(VERSION),
-  savedAtUs: z.int().nonnegative(),
-})
+const HeaderLine = z.object({ format: z.literal(FORMAT), version: z.int().positive() })
 const LimitLine = z.strictObject({ limit: z.string(), algorithm: z.enum(ALGORITHMS) })
-const FooterLine = z.strictObject({ keys: z.int().nonnegative(), crc32: z.string() })
+const FooterLine = z.object({ crc32: z.string() })
 /** What stands in a lease for each holder: id, units, end in us. */
 const LEASE_LENGTH = 3
 
 /** The text of a snapshot cannot be trusted; the message says why. */
 export class CorruptSnapshot extends Error {}
+
+/** The snapshot is whole, and of a version that this code does not know. */
+export class UnknownVersion extends Error {}
 
 /**
  * The text of a snapshot, in pieces. Keys may change between two pieces: each key is as it was at one instant, and what
@@ -43,11 +46,11 @@ export class CorruptSnapshot extends Error {}
 export function* writeSnapshot(keys: MemoryKeys, nowUs: () => number): Generator<Buffer> {
   const limits = new Map<KeyTable, number>()
   let checksum = 0
-  let count = 0
   let lines = [JSON.stringify({ format: FORMAT, version: VERSION, savedAtUs: nowUs() })]
-  for (let from = 0; from < keys.numbersUsed; from += PIECE_KEYS) {
+  for (let key = 0; key < keys.numbersUsed; ) {
     const now = nowUs()
-    for (let key = from; key < Math.min(from + PIECE_KEYS, keys.numbersUsed); key++) {
+    const pieceEnd = Math.min(key + PIECE_KEYS, keys.numbersUsed)
+    for (let length = 0; key < pieceEnd && length < PIECE_LENGTH; key++) {
       if (keys.endOf(key) <= now) continue
       const table = keys.tableOf(key)
       let limit = limits.get(table)
@@ -56,18 +59,21 @@ export function* writeSnapshot(keys: MemoryKeys, nowUs: () => number): Generator
         limits.set(table, limit)
         lines.push(JSON.stringify({ limit: table.keyName, algorithm: table.algorithm }))
       }
-      lines.push(keyLine(keys, table, limit, key))
-      count++
+      const line = keyLine(keys, table, limit, key)
+      lines.push(line)
+      length += line.length
     }
-    const piece = Buffer.from(`${lines.join('\n')}\n`)
+    const piece = textOf(lines)
     lines = []
     checksum = crc32(piece, checksum)
     yield piece
   }
-  const rest = Buffer.from(lines.map(line => `${line}\n`).join(''))
+  const rest = textOf(lines)
   yield rest
-  yield Buffer.from(`${JSON.stringify({ keys: count, crc32: hex(crc32(rest, checksum)) })}\n`)
+  yield Buffer.from(`${JSON.stringify({ crc32: hex(crc32(rest, checksum)) })}\n`)
 }
+
+const textOf = (lines: readonly string[]): Buffer => Buffer.from(lines.map(line => `${line}\n`).join(''))
 
 function keyLine(keys: MemoryKeys, table: KeyTable, limit: number, key: number): string {
   const block = keys.blockOf(key)
@@ -91,11 +97,15 @@ function stateNumbers(keys: MemoryKeys, table: KeyTable, key: number): Iterable<
 /**
  * Puts the keys of a snapshot into `keys`, but those that have ended.
  *
- * @throws CorruptSnapshot when the text is cut off, damaged, or of another kind or version; some keys may be in then
+ * @throws CorruptSnapshot when the text is cut off, damaged, or of another kind; some keys may be in then
+ * @throws UnknownVersion when another version of Sluice has to read it
  */
 export function readSnapshot(bytes: Buffer, keys: MemoryKeys, nowUs: number): void {
   const lines = linesOf(bytes.subarray(0, vouchedFor(bytes)))
-  parse(HeaderLine, lines.next().value)
+  const { version } = parse(HeaderLine, lines.next().value)
+  if (version !== VERSION) {
+    throw new UnknownVersion(`it has version ${version} of the format, and this Sluice knows ${VERSION}`)
+  }
   const tables: KeyTable[] = []
   for (const line of lines) {
     const value = parseJson(line)
@@ -140,7 +150,7 @@ function restoreKey(
     typeof stateEndUs !== 'number' ||
     typeof blockedUntilUs !== 'number'
   ) {
-    throw new CorruptSnapshot(`it has a strange line: ${JSON.stringify(line)}`)
+    throw new CorruptSnapshot(strange(JSON.stringify(line)))
   }
   const endUs = Math.max(stateEndUs, blockedUntilUs)
   if (endUs <= nowUs) return
@@ -185,15 +195,18 @@ function readLeases(state: readonly unknown[]): LeaseSet | undefined {
 function parse<T>(schema: z.ZodType<T>, line: string | undefined): T {
   const parsed = schema.safeParse(parseJson(line ?? ''))
   if (parsed.success) return parsed.data
-  throw new CorruptSnapshot(`it has a strange line: ${line}`, { cause: parsed.error })
+  throw new CorruptSnapshot(strange(line), { cause: parsed.error })
 }
 
 function parseJson(line: string): unknown {
   try {
     return JSON.parse(line)
   } catch (error) {
-    throw new CorruptSnapshot(`it has a strange line: ${line}`, { cause: error })
+    throw new CorruptSnapshot(strange(line), { cause: error })
   }
 }
+
+/** The file may be anything: a line of it can be long, and hold what is nobody's business. */
+const strange = (line: string | undefined): string => `it has a strange line: ${line?.slice(0, 60)}`
 
 const hex = (checksum: number): string => checksum.toString(16).padStart(8, '0')

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, renameSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { SluiceError, SnapshotError } from '../errors.js'
@@ -14,18 +14,15 @@ export class FileStore {
   readonly #lock: FileLock
 
   /**
-   * Makes the folder, if it is missing.
-   *
    * @throws FileLockedError when another process holds the file
-   * @throws SnapshotError when the folder cannot be made or written in
+   * @throws SnapshotError when the folder is missing or cannot be written in
    */
   constructor(path: string) {
     this.path = this.#try(
       'opened',
       () => {
-        const folder = dirname(resolve(path))
-        mkdirSync(folder, { recursive: true })
-        return existsSync(path) ? realpathSync(path) : join(realpathSync(folder), basename(path))
+        const folder = realpathSync(dirname(resolve(path)))
+        return existsSync(path) ? realpathSync(path) : join(folder, basename(path))
       },
       path,
     )
@@ -39,9 +36,9 @@ export class FileStore {
 
   /** Moves the file away, and tells where to. @throws SnapshotError */
   setAside(): string {
-    const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '')
-    let aside = `${this.path}.corrupt-${stamp}`
-    for (let again = 1; existsSync(aside); again++) aside = `${this.path}.corrupt-${stamp}-${again}`
+    let number = 1
+    while (existsSync(`${this.path}.corrupt-${number}`)) number++
+    const aside = `${this.path}.corrupt-${number}`
     this.#try('set aside', () => renameSync(this.path, aside))
     return aside
   }

@@ -44,7 +44,7 @@ afterEach(async () => {
 
 function open(options: Partial<FileEngineOptions> = {}): FileEngine {
   const onWarning = (message: string) => warnings.push(message)
-  const engine = new FileEngine({ path, clock, saveAfterMs: NEVER_MS, onWarning, ...options })
+  const engine = new FileEngine({ path, clock, intervalMs: NEVER_MS, onWarning, ...options })
   opened.push(engine)
   return engine
 }
@@ -144,7 +144,7 @@ describe('an engine that is closed and opened again', () => {
 
 describe('a snapshot', () => {
   test('is saved some time after a change, without being asked, and not again without a change', async () => {
-    const engine = open({ saveAfterMs: 1 })
+    const engine = open({ intervalMs: 1 })
     engine.decideSync([checkOf(perYear, 'ada')])
     while (!readdirSync(folder).includes('limits.json')) await sleep(1)
     const { length } = readFileSync(path)
@@ -163,7 +163,7 @@ describe('a snapshot', () => {
   })
 
   test('that cannot be saved leaves the one before it, warns once, and is tried again', async () => {
-    const engine = open({ saveAfterMs: 1 })
+    const engine = open({ intervalMs: 1 })
     engine.decideSync([checkOf(perYear, 'ada')])
     await engine.save()
     const before = readFileSync(path)
@@ -377,7 +377,7 @@ describe('a process that is killed at any instant', () => {
 
 describe('options', () => {
   test('that cannot be accepted are named', () => {
-    expect(() => open({ path: '', saveAfterMs: 0 })).toThrow(/path[\s\S]*saveAfterMs|saveAfterMs[\s\S]*path/)
+    expect(() => open({ path: '', intervalMs: 0 })).toThrow(/path[\s\S]*intervalMs|intervalMs[\s\S]*path/)
     expect(() => open({ pathh: 'x' } as never)).toThrow('pathh')
   })
 

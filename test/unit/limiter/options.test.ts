@@ -55,10 +55,10 @@ describe('options of createLimiter', () => {
     [{ policies, store: {} }, 'store: an object is no store'],
     [{ policies, store: 'file:' }, "store: 'file:' is no store"],
     [{ policies, store: { file: '' } }, "store: file: '' is not the path of a file"],
-    [{ policies, store: { file: 'f', saveAfter: 5 } }, 'saveAfter: 5 is a number without a unit'],
+    [{ policies, store: { file: 'f', interval: 5 } }, 'interval: 5 is a number without a unit'],
     [
-      { policies, store: { file: 'f', saveafter: '5s' } },
-      "options are file, saveAfter; did you mean 'saveAfter'?",
+      { policies, store: { file: 'f', intervall: '5s' } },
+      "options are file, interval; did you mean 'interval'?",
     ],
     [{ policies, shards: '64' }, "shards: '64' is not a power of two"],
     [{ policies, prefix: 5 }, 'prefix: 5 cannot stand before keys'],

@@ -3,7 +3,7 @@ import { Op } from '../../../../src/core/step.js'
 import { FileEngine } from '../../../../src/engine/file-engine.js'
 import { checkOf, perYear } from '../limits.js'
 
-const engine = new FileEngine({ path: process.argv[2] as string, saveAfterMs: 1 })
+const engine = new FileEngine({ path: process.argv[2] as string, intervalMs: 1 })
 let counted = 0
 for (;;) {
   for (let i = 0; i < 50; i++) {
