@@ -45,7 +45,7 @@ export class CompiledLimit implements PolicyLimit {
 
   planAt(nowUs: number): Plan {
     const { plan } = this
-    if (plan.algorithm !== 'quota' || (nowUs >= plan.period0Us && nowUs < plan.period2Us)) return plan
+    if (plan.algorithm !== 'quota' || (nowUs >= plan.period0Us && nowUs < plan.period1Us)) return plan
     this.plan = buildPlan(this.config, { nowUs, peer: undefined })
     this.windowMs = windowMs(this.config, this.plan)
     return this.plan

@@ -28,8 +28,8 @@ export interface LimitOverride {
 export interface PolicyLimit extends Limit {
   readonly config: LimitConfig
   /**
-   * The plan for this instant. Only a `quota` has more than one: when `nowUs` is outside the calendar periods it knows,
-   * they are computed anew, and `plan` and `windowMs` are the new ones from then on.
+   * The plan for this instant. Only a `quota` has more than one: when `nowUs` is not in the first of the two calendar
+   * periods it knows, they are computed anew, and `plan` and `windowMs` are the new ones from then on.
    */
   planAt(nowUs: number): Plan
   /**

@@ -145,14 +145,14 @@ describe('a live update', () => {
 })
 
 describe('a quota', () => {
-  it('computes its calendar anew once its two periods are over', () => {
+  it('computes its calendar anew once its first period is over, so that it always knows the next one', () => {
     const limit = firstLimit({
       q: { algorithm: 'quota', limit: 9, period: 'day', timeZone: 'Europe/Berlin' },
     })
     const first = limit.plan as QuotaPlan
-    expect(limit.planAt(first.period2Us - 1)).toBe(first)
-    const second = limit.planAt(first.period2Us) as QuotaPlan
-    expect(second.period0Us).toBe(first.period2Us)
+    expect(limit.planAt(first.period1Us - 1)).toBe(first)
+    const second = limit.planAt(first.period1Us) as QuotaPlan
+    expect(second).toMatchObject({ period0Us: first.period1Us, period1Us: first.period2Us })
     expect(limit.plan).toBe(second)
   })
 
