@@ -4,6 +4,7 @@ import { LEASE_IDS } from './draws.js'
 import { randomFamily } from './families.js'
 import { Random } from './random.js'
 import regressions from './regressions.json' with { type: 'json' }
+import { announce, SEED, STEPS } from './settings.js'
 import {
   describeStep,
   type ExpectedTranscript,
@@ -13,8 +14,6 @@ import {
   type Track,
 } from './track.js'
 
-const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? Date.now() % 2 ** 31)
-const STEPS = Number(process.env.SLUICE_FUZZ_STEPS ?? 1_000_000)
 const STEPS_OF_TRACK = 250
 /** Tracks on their way to the server while the next ones are drawn. */
 const UNDER_WAY = 4
@@ -36,7 +35,7 @@ describe('TypeScript and Lua agree bit for bit: outcomes, bytes of state, expiri
   )
 
   test(`over ${STEPS} random steps from SLUICE_FUZZ_SEED=${SEED}`, async () => {
-    console.log(`SLUICE_FUZZ_SEED=${SEED} SLUICE_FUZZ_STEPS=${STEPS}`)
+    announce()
     const random = new Random(SEED)
     const underWay: Promise<void>[] = []
     let failure: string | undefined

@@ -12,7 +12,6 @@ const FIRST_LEASE_PLACE = 2
 const CHARGES_KEPT = 6
 
 export const leaseAt = (place: number): string | undefined => LEASE_IDS[place - FIRST_LEASE_PLACE]
-export const leasePlace = (id: string): number => FIRST_LEASE_PLACE + LEASE_IDS.indexOf(id)
 
 /** What was taken of one key lately, to be given back. */
 export class ChargeList {

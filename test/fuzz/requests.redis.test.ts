@@ -5,9 +5,8 @@ import { LEASE_IDS } from './draws.js'
 import { Random } from './random.js'
 import regressions from './regressions.json' with { type: 'json' }
 import { randomSession, SESSION_KEYS, type Session, sessionReplies, sessionRuns } from './session.js'
+import { announce, SEED, STEPS } from './settings.js'
 
-const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? Date.now() % 2 ** 31)
-const STEPS = Number(process.env.SLUICE_FUZZ_STEPS ?? 1_000_000)
 /** Beside the steps on single keys. */
 const CHECKS = STEPS / 4
 const CHECKS_OF_SESSION = 600
@@ -43,7 +42,7 @@ describe('the engine in memory and Lua agree on requests', () => {
   )
 
   test(`over ${CHECKS} random checks from SLUICE_FUZZ_SEED=${SEED}`, async () => {
-    console.log(`SLUICE_FUZZ_SEED=${SEED} SLUICE_FUZZ_STEPS=${STEPS}`)
+    announce()
     const random = new Random(SEED)
     for (let checks = 0, name = 0; checks < CHECKS; checks += CHECKS_OF_SESSION, name++) {
       await expectAgreement(String(name), randomSession(random, CHECKS_OF_SESSION))

@@ -85,7 +85,7 @@ export function readVectors(name: string): Vectors {
 }
 
 /** A state of a story as the bytes of a key. */
-export const bytesOf = (state: string | readonly number[]): Buffer =>
+const bytesOf = (state: string | readonly number[]): Buffer =>
   typeof state === 'string' ? Buffer.from(state) : Buffer.from(new Float64Array(state).buffer)
 
 /** What a story says after each of its steps, in one form for whatever is compared with it. */
