@@ -6,7 +6,6 @@ import type { Limit } from '../policy.js'
 import type { Check, DecideOptions, Outcome, Source, SyncEngine } from './engine.js'
 import { type KeyTable, MemoryKeys } from './memory-keys.js'
 import { RequestDecider } from './memory-request.js'
-import { decideRow, type RowAlgorithm } from './memory-states.js'
 
 /** Keys held where the user names no number. About 130 MB when full, with short subjects and `gcra`. */
 export const DEFAULT_MAX_KEYS = 1_000_000
@@ -82,16 +81,16 @@ export class MemoryEngine implements SyncEngine {
     const table = slotted !== undefined && slotted.limit === limit ? slotted : this.#openTable(limit)
     const key = table.numbers.get(subject)
     const step = this.#step
-    const { algorithm, stateLength } = table
+    const { decideRow, stateLength } = table
     const keys = this.#keys
-    if (key !== undefined && stateLength > 0 && op <= Op.rollback && n >= 1 && Number.isInteger(n)) {
+    if (key !== undefined && decideRow !== undefined && op <= Op.rollback && n >= 1 && Number.isInteger(n)) {
       // The common case, apart from the others for speed: the key is there, not blocked, its state in a row.
       const { cells } = keys
       const row = key * keys.rowLength
       if ((cells[row] as number) > now) {
         step.present = true
         for (let i = 0; i < stateLength; i++) step.state[i] = cells[row + 1 + i] as number
-        decideRow(algorithm as RowAlgorithm, step, plan, op, n, at, now)
+        decideRow(step, plan, op, n, at, now)
         if (step.write === Write.none) return step
         for (let i = 0; i < stateLength; i++) cells[row + 1 + i] = step.state[i] as number
         if (step.write === Write.expire) keys.setStateEnd(key, now + step.ttlUs, now)

@@ -3,7 +3,7 @@ import { OptionError } from '../errors.js'
 import type { Limit } from '../policy.js'
 import { Lifetimes } from './memory-lifetimes.js'
 import { refusalsOf } from './memory-refusals.js'
-import { type ObjectState, ROW_STATE_LENGTH } from './memory-states.js'
+import { type DecideRow, type ObjectState, STATE_KINDS } from './memory-states.js'
 import { NONE } from './timing-wheel.js'
 
 /** No `Map` holds more. */
@@ -24,12 +24,15 @@ export class KeyTable {
   readonly algorithm: Algorithm
   /** Doubles of a state in `cells`; 0: the states are objects. */
   readonly stateLength: number
+  /** Decides on a state in `cells`; undefined where the states are objects. */
+  readonly decideRow: DecideRow | undefined
 
   constructor(position: number, keyName: string, algorithm: Algorithm) {
     this.position = position
     this.keyName = keyName
     this.algorithm = algorithm
-    this.stateLength = ROW_STATE_LENGTH[algorithm]
+    this.stateLength = STATE_KINDS[algorithm].length
+    this.decideRow = STATE_KINDS[algorithm].decide
   }
 }
 
