@@ -1,5 +1,5 @@
 import type { Decision } from './decision.js'
-import type { SluiceError } from './errors.js'
+import { isSluiceError, type SluiceError } from './errors.js'
 import type { Subject } from './subject.js'
 
 /** The call of the limiter that an event tells of. */
@@ -38,6 +38,12 @@ export interface LimiterEvents {
 export type EventName = keyof LimiterEvents
 
 export type Listener<E extends EventName> = (event: LimiterEvents[E]) => void
+
+/** A warning of the process, with the code of the error if it is one of Sluice. */
+export function warnProcess(message: string, error: unknown): void {
+  const code = isSluiceError(error) ? { code: error.code } : {}
+  process.emitWarning(message, { type: 'SluiceWarning', ...code })
+}
 
 /**
  * The listeners of a limiter. Whoever tells an event asks `has` first, so that an event nobody listens to costs a lookup.
@@ -80,13 +86,13 @@ export class Events {
   /** Tells of something that changed no answer: to the listeners, or to the process where there are none. */
   warn(message: string, error: unknown): void {
     if (this.has('warning')) this.emit('warning', { message, error })
-    else process.emitWarning(message, 'SluiceWarning')
+    else warnProcess(message, error)
   }
 
   #listenerFailed(name: EventName, error: unknown): void {
     const message = `a listener of '${name}' failed: ${error instanceof Error ? error.message : String(error)}`
     // A failing listener of warnings would warn of itself for ever.
-    if (name === 'warning') process.emitWarning(message, 'SluiceWarning')
+    if (name === 'warning') warnProcess(message, error)
     else this.warn(message, error)
   }
 }

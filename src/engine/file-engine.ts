@@ -3,6 +3,7 @@ import type { Plan } from '../core/plan.js'
 import { Op, type Step, Write } from '../core/step.js'
 import { type Clock, systemClock } from '../core/time.js'
 import { OptionError, SnapshotError } from '../errors.js'
+import { warnProcess } from '../events.js'
 import type { Limit } from '../policy.js'
 import type { Check, CheckOutcome, DecideOptions, Outcome, Source, SyncEngine } from './engine.js'
 import { CorruptSnapshot, readSnapshot, UnknownVersion, writeSnapshot } from './file-snapshot.js'
@@ -44,8 +45,6 @@ function isClock(value: unknown): boolean {
 
 /** Those that change a key though they take nothing. */
 const isOnWholeKey = (op: Op): boolean => op >= Op.reset && op <= Op.unblock
-
-const warnProcess = (message: string): void => process.emitWarning(message, 'SluiceWarning')
 
 /**
  * Decides in this process and keeps its counters in a file: a snapshot is saved some time after a change, and by

@@ -67,7 +67,9 @@ describe('events of a limiter', () => {
       throw new Error('no')
     })
     events.emit('warning', { message: 'look here', error: undefined })
-    expect(emitWarning).toHaveBeenCalledExactlyOnceWith("a listener of 'warning' failed: no", 'SluiceWarning')
+    expect(emitWarning).toHaveBeenCalledExactlyOnceWith("a listener of 'warning' failed: no", {
+      type: 'SluiceWarning',
+    })
     emitWarning.mockRestore()
   })
 })

@@ -82,7 +82,8 @@ describe('a lock of another container or machine, where our pid is of another pr
   async function startToucher(): Promise<ChildProcess> {
     const touch = `
       const { utimesSync } = require('node:fs')
-      setInterval(() => utimesSync(process.argv[1], new Date(), new Date()), 200)
+      let seconds = 2_000_000_000
+      setInterval(() => utimesSync(process.argv[1], ++seconds, seconds), 200)
       console.log('started')`
     const child = spawn(process.execPath, ['--eval', touch, `${files.path}.lock`])
     await once(child.stdout, 'data')

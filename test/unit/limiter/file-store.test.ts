@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { createLimiter } from '../../../src/limiter.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-file-store-'))
@@ -29,15 +29,28 @@ describe('a limiter on a file', () => {
     await first.close()
   })
 
-  it('sets a damaged file aside, warns whoever listens, and counts anew', async () => {
-    const file = join(folder, 'damaged')
+  it('sets a damaged file aside and tells those who listen from the start', async () => {
+    const file = join(folder, 'heard')
     writeFileSync(file, 'not a snapshot')
     const limiter = createLimiter({ store: { file }, policies })
-    const warnings: string[] = []
-    limiter.on('warning', ({ message }) => warnings.push(message))
-    expect((await limiter.check('perDay', 'ada')).remaining).toBe(99)
+    const heard = vi.fn()
+    limiter.on('warning', heard)
+    expect(limiter.checkSync('perDay', 'ada').remaining).toBe(99)
     await limiter.close()
-    expect(warnings).toEqual([expect.stringContaining('damaged is no snapshot that can be read')])
-    expect(readdirSync(folder)).toContainEqual(expect.stringMatching(/^damaged\.corrupt-/))
+    expect(heard).toHaveBeenCalledExactlyOnceWith({
+      message: expect.stringContaining('it was set aside as'),
+      error: expect.objectContaining({ code: 'ERR_SLUICE_SNAPSHOT' }),
+    })
+    expect(readdirSync(folder)).toContain('heard.corrupt-1')
+  })
+
+  it('warns by the process where nobody listens', async () => {
+    const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const file = join(folder, 'unheard')
+    writeFileSync(file, 'not a snapshot')
+    await createLimiter({ store: { file }, policies }).close()
+    const options = { type: 'SluiceWarning', code: 'ERR_SLUICE_SNAPSHOT' }
+    expect(emitWarning).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('unheard'), options)
+    emitWarning.mockRestore()
   })
 })
