@@ -10,7 +10,7 @@ import { NONE } from './timing-wheel.js'
 const MAX_KEYS_LIMIT = 2 ** 24
 const FIRST_CAPACITY = 64
 /** Ended keys that one call takes out at most, so that no call waits for a crowd of them. */
-const REAP_BUDGET = 16
+const REAP_BUDGET = 4
 /** Strings shorter than this are never views into other strings in V8. */
 const VIEW_LENGTH_MIN = 13
 
@@ -182,8 +182,11 @@ export class MemoryKeys {
   }
 
   #setEnd(key: number, end: number): void {
-    this.cells[key * this.rowLength] = end
-    this.lifetimes.moved(key)
+    const row = key * this.rowLength
+    const isEarlier = Math.abs(end) < Math.abs(this.cells[row] as number)
+    this.cells[row] = end
+    if (isEarlier) this.lifetimes.hastened(key)
+    else this.lifetimes.changed(key)
   }
 
   /** Takes out some of the keys that have ended. */

@@ -3,7 +3,7 @@ import type { RefusedUntilUs } from './memory-refusals.js'
 import { NONE, TimingWheel } from './timing-wheel.js'
 
 /** Spreading done by one call at most, on the way to keys that have ended. */
-const SPREAD_BUDGET = 32
+const SPREAD_BUDGET = 8
 
 /**
  * When keys end, and which key goes when there is no room: what ends first among the keys that refuse nobody, and if
@@ -58,15 +58,15 @@ export class Lifetimes {
     }
   }
 
-  /** The end of a key moved. */
-  moved(key: number): void {
+  /** A key changed, and ends earlier than before. */
+  hastened(key: number): void {
     this.remove(key)
     this.add(key)
   }
 
-  /** The state of a key changed, its end did not. */
+  /** A key changed, and ends when it did before or later. */
   changed(key: number): void {
-    if (this.#releases.size > 0 && this.#isSetApart(key)) this.moved(key)
+    if (this.#releases.size > 0 && this.#isSetApart(key)) this.hastened(key)
   }
 
   /** Takes out a key that has ended, or answers NONE when there is none to be found with a bounded amount of work. */

@@ -7,6 +7,8 @@
  * hand: a slot is spread when somebody must look inside it, because the clock stands in it or because eviction asks for
  * the first entry. Slots are named by absolute time, so neither a clock that steps back nor one that leaps ahead by
  * years moves anything: the next slot in use is found by bit scans. An entry is spread at most once per level.
+ *
+ * An entry may become due later while it is inside, at no cost: it is filed anew when it is found in its old place.
  */
 
 /** Resolution in us: entries due within one tick come in any order. */
@@ -55,8 +57,9 @@ export class TimingWheel {
   #foundBucket = NONE
   #foundLevel = 0
   #foundStartTick = 0
+  #foundEndTick = 0
 
-  /** @param dueUs the instant an entry is due, us since the Unix epoch; constant while the entry is in the wheel */
+  /** @param dueUs the instant an entry is due, us since the Unix epoch; while the entry is in the wheel it may grow, not shrink */
   constructor(dueUs: (entry: number) => number) {
     this.#dueUs = dueUs
   }
@@ -91,14 +94,18 @@ export class TimingWheel {
     let spread = 0
     while (this.#locateFirst()) {
       const startUs = this.#foundStartTick * TICK_US
-      const endUs = startUs + (SLOT_TICKS[this.#foundLevel] as number) * TICK_US
+      const endUs = this.#foundEndTick * TICK_US
       const entry = this.#heads[this.#foundBucket] as number
       if (endUs <= nowUs) {
-        this.remove(entry)
-        return entry
+        if (this.#dueUs(entry) <= nowUs) {
+          this.remove(entry)
+          return entry
+        }
+      } else {
+        this.nothingDueBeforeUs = this.#foundLevel === 0 ? endUs : startUs
+        if (nowUs < this.nothingDueBeforeUs) return NONE
       }
-      this.nothingDueBeforeUs = this.#foundLevel === 0 ? endUs : startUs
-      if (nowUs < this.nothingDueBeforeUs || spread === budget) return NONE
+      if (spread === budget) return NONE
       this.#spread(entry)
       spread++
     }
@@ -110,7 +117,7 @@ export class TimingWheel {
     while (this.#locateFirst()) {
       const entry = this.#heads[this.#foundBucket] as number
       const alone = this.#next[entry] === NONE && this.#below[this.#foundBucket] === ROOT
-      if (this.#foundLevel === 0 || alone) return entry
+      if ((this.#foundLevel === 0 || alone) && !this.#isLate(entry)) return entry
       this.#spread(entry)
     }
     return NONE
@@ -131,6 +138,7 @@ export class TimingWheel {
         this.#foundBucket = bucket
         this.#foundLevel = level
         this.#foundStartTick = startTick
+        this.#foundEndTick = startTick + (SLOT_TICKS[level] as number)
         return true
       }
       wheel = this.#below[bucket] as number
@@ -138,8 +146,13 @@ export class TimingWheel {
     }
   }
 
-  /** Moves one entry of the slot just located to the wheel below it. */
+  /** Takes one entry out of the slot just located: to the wheel below it, or, if it is due later by now, to its place. */
   #spread(entry: number): void {
+    if (this.#isLate(entry)) {
+      this.#unlink(entry)
+      this.#file(entry, ROOT, TOP_LEVEL)
+      return
+    }
     const bucket = this.#foundBucket
     let wheel = this.#below[bucket] as number
     if (wheel === ROOT) {
@@ -150,9 +163,18 @@ export class TimingWheel {
     this.#file(entry, wheel, this.#foundLevel - 1)
   }
 
+  /** Whether an entry of the slot just located is due after that slot. */
+  #isLate(entry: number): boolean {
+    return this.#tickOf(entry) >= this.#foundEndTick
+  }
+
+  #tickOf(entry: number): number {
+    return Math.floor(Math.min(this.#dueUs(entry), DUE_LAST_US) / TICK_US)
+  }
+
   /** Puts an entry on the list of its slot, as far down as slots are spread. Answers the slot's first tick. */
   #file(entry: number, topWheel: number, topLevel: number): number {
-    const tick = Math.floor(Math.min(this.#dueUs(entry), DUE_LAST_US) / TICK_US)
+    const tick = this.#tickOf(entry)
     const high = Math.floor(tick / LOW_TICKS)
     const low = tick - high * LOW_TICKS
     let wheel = topWheel

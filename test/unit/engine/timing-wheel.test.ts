@@ -40,7 +40,7 @@ describe('what is due', () => {
     expect(wheel.nothingDueBeforeUs).toBe(Number.POSITIVE_INFINITY)
   })
 
-  test('is what a sorted list says, for random times, insertions, removals and steps of the clock', () => {
+  test('is what a sorted list says, for random times, insertions, delays, removals and steps of the clock', () => {
     const random = new Random(7)
     const dueUs = Array.from({ length: 2_000 }, () => 0)
     const wheel = new TimingWheel(entry => dueUs[entry] as number)
@@ -51,8 +51,12 @@ describe('what is due', () => {
     for (let step = 0; step < 20_000; step++) {
       const entry = random.below(dueUs.length)
       if (inside.has(entry)) {
-        wheel.remove(entry)
-        inside.delete(entry)
+        if (random.chance(0.5)) {
+          dueUs[entry] = (dueUs[entry] as number) + random.sized(1, DAY_US)
+        } else {
+          wheel.remove(entry)
+          inside.delete(entry)
+        }
       } else {
         dueUs[entry] = nowUs + random.sized(1, 40 * DAY_US) - random.below(5 * SECOND_US)
         wheel.insert(entry)
@@ -79,6 +83,22 @@ describe('what is due', () => {
     wheel.takeDue(NOW_US, NO_LIMIT)
     expect(wheel.nothingDueBeforeUs).toBeGreaterThan(NOW_US)
     expect(wheel.nothingDueBeforeUs).toBeLessThanOrEqual(NOW_US + 30 * DAY_US)
+  })
+})
+
+describe('an entry that becomes due later while it is inside', () => {
+  test('costs nothing then, and comes out at its later time', () => {
+    const dueUs = [NOW_US + SECOND_US, NOW_US + 2 * SECOND_US]
+    const wheel = wheelOf(dueUs)
+    const moves = wheel.moves
+    for (let later = 1; later <= 100; later++) dueUs[0] = NOW_US + later * 3 * SECOND_US
+    expect(wheel.moves).toBe(moves)
+    expect(wheel.first()).toBe(1)
+    expect(takeAllDue(wheel, NOW_US + 3 * SECOND_US)).toEqual([1])
+    expect(takeAllDue(wheel, NOW_US + 300 * SECOND_US - 1)).toEqual([])
+    expect(wheel.first()).toBe(0)
+    expect(takeAllDue(wheel, NOW_US + 300 * SECOND_US + TICK_US)).toEqual([0])
+    expect(wheel.moves).toBeLessThan(moves + 3 * LEVELS)
   })
 })
 
