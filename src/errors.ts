@@ -44,7 +44,7 @@ export class PolicyError extends SluiceError {
   }
 }
 
-/** An option outside the policies (store, prefix, shards, deadline, client) cannot be accepted. */
+/** An option outside the policies (store, prefix, shards, client) cannot be accepted. */
 export class OptionError extends SluiceError {
   readonly code = 'ERR_SLUICE_OPTION'
 }
@@ -107,21 +107,6 @@ export class ReceiptError extends SluiceError {
 /** The store could not be asked, so nothing was charged. */
 export class StoreUnavailableError extends SluiceError {
   readonly code = 'ERR_SLUICE_STORE_UNAVAILABLE'
-}
-
-/** No answer within the deadline. Whether the check was charged is unknown, so it must not be sent again. */
-export class StoreTimeoutError extends SluiceError {
-  readonly code = 'ERR_SLUICE_STORE_TIMEOUT'
-  readonly deadlineMs: number
-
-  constructor(deadlineMs: number, options?: ErrorOptions) {
-    super(
-      `the store gave no answer within the deadline of ${deadlineMs} ms; the check may have been charged, ` +
-        `do not send it again; raise 'deadline' if the store is this slow in good health`,
-      options,
-    )
-    this.deadlineMs = deadlineMs
-  }
 }
 
 /** The connection ended before the answer came. Whether the check was charged is unknown, so it must not be sent again. */
@@ -203,25 +188,6 @@ export class ClientError extends SluiceError {
   readonly code = 'ERR_SLUICE_CLIENT'
 }
 
-/** The store was set up by a limiter with other settings; going on would count each subject twice. */
-export class MetaMismatchError extends SluiceError {
-  readonly code = 'ERR_SLUICE_META_MISMATCH'
-  /** What differs, such as `shards`. */
-  readonly setting: string
-  readonly stored: string
-  readonly own: string
-
-  constructor(setting: string, stored: string, own: string, metaKey: string) {
-    super(
-      `${setting} is ${stored} in the store ('${metaKey}') but ${own} in this limiter; use ${stored} here, ` +
-        `give this limiter another prefix, or change the store with 'sluice meta' while no limiter runs`,
-    )
-    this.setting = setting
-    this.stored = stored
-    this.own = own
-  }
-}
-
 /** Another process holds the snapshot file. */
 export class FileLockedError extends SluiceError {
   readonly code = 'ERR_SLUICE_FILE_LOCKED'
@@ -283,7 +249,6 @@ export interface SluiceErrors {
   ERR_SLUICE_SUBJECT: SubjectError
   ERR_SLUICE_RECEIPT: ReceiptError
   ERR_SLUICE_STORE_UNAVAILABLE: StoreUnavailableError
-  ERR_SLUICE_STORE_TIMEOUT: StoreTimeoutError
   ERR_SLUICE_CONNECTION_LOST: ConnectionLostError
   ERR_SLUICE_WRONG_TYPE: WrongTypeError
   ERR_SLUICE_FOREIGN_VALUE: ForeignValueError
@@ -293,7 +258,6 @@ export interface SluiceErrors {
   ERR_SLUICE_OUT_OF_MEMORY: OutOfMemoryError
   ERR_SLUICE_READ_ONLY: ReadOnlyError
   ERR_SLUICE_CLIENT: ClientError
-  ERR_SLUICE_META_MISMATCH: MetaMismatchError
   ERR_SLUICE_FILE_LOCKED: FileLockedError
   ERR_SLUICE_SNAPSHOT: SnapshotError
   ERR_SLUICE_SYNC_UNSUPPORTED: SyncUnsupportedError

@@ -37,7 +37,6 @@ export type {
   LeakyBucketOptions,
   LimitOptions,
   LimitOverride,
-  OnStoreFailure,
   Period,
   PoliciesInput,
   PolicyInput,

@@ -70,9 +70,6 @@ export function createKeyBuilder({ prefix, shards = DEFAULT_SHARDS }: KeyOptions
   }
 }
 
-/** The key that tells which layout and how many shards the store's keys have. */
-export const metaKey = (prefix?: string): string => `${readPrefix(prefix)}${LAYOUT}:meta`
-
 const PREFIX = /^[A-Za-z0-9_.:/@-]{0,128}$/
 
 function readPrefix(prefix = ''): string {

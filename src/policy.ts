@@ -3,7 +3,7 @@ import { PolicyError } from './errors.js'
 import { limitKeyName } from './key-part.js'
 import { CompiledLimit } from './policy/compiled-limit.js'
 import type { PolicyLimit } from './policy/limit.js'
-import type { OnStoreFailure, PoliciesInput } from './policy/options.js'
+import type { PoliciesInput } from './policy/options.js'
 import { readPolicies } from './policy/read-policies.js'
 import type { SubjectRule } from './subject.js'
 
@@ -19,9 +19,6 @@ export { parseDuration } from './policy/units.js'
 export interface CompiledPolicy extends SubjectRule {
   /** In the order they were written; at least one. */
   readonly limits: readonly PolicyLimit[]
-  readonly onStoreFailure: OnStoreFailure
-  /** How long a check may wait for the store. */
-  readonly deadlineMs: number
 }
 
 export interface CompiledPolicies {
@@ -33,10 +30,6 @@ export interface CompiledPolicies {
 export interface CompilePoliciesOptions {
   /** us since the Unix epoch, for `quota`. Default: the clock of this process. */
   readonly nowUs?: number | undefined
-  /** What holds for policies that do not say. Default: `local`. */
-  readonly onStoreFailure?: OnStoreFailure | undefined
-  /** What holds for policies that do not say. Default: 100. */
-  readonly deadlineMs?: number | undefined
   /** The policies before a live update: limits on the same keys keep their slots, so that engines keep their counters. */
   readonly previous?: CompiledPolicies | undefined
   /** Policies that other processes still use on the same keys: see `peer` of `compilePlan`. */
@@ -79,8 +72,6 @@ export function compilePolicies(
       limits,
       by: config.by,
       group: config.group,
-      onStoreFailure: config.onStoreFailure ?? options.onStoreFailure ?? 'local',
-      deadlineMs: config.deadlineMs ?? options.deadlineMs ?? 100,
     })
   }
   return { byName, slots }

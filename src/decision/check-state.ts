@@ -3,8 +3,8 @@ import { Op, Status } from '../core/step.js'
 import { cdiv } from '../core/time.js'
 import type { Limit, LimitOverride } from '../policy.js'
 
-/** Why: `limit` and `blocked` are refusals; `store-unavailable` is an outage, decided by the policy's failure rule. */
-export type Reason = 'ok' | 'limit' | 'blocked' | 'store-unavailable'
+/** Why: `limit` and `blocked` are refusals. */
+export type Reason = 'ok' | 'limit' | 'blocked'
 
 /** One check as an engine left it: integers, times in us. */
 export interface Decided {

@@ -4,7 +4,7 @@ import type { Clock } from '../core/time.js'
 import { OptionError } from '../errors.js'
 import { createKeyBuilder } from '../keys.js'
 import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
-import { readDeadline } from '../policy/values.js'
+import { readWait } from '../policy/values.js'
 import type { DurationText } from '../policy.js'
 import type { Engine, SyncEngine } from './engine.js'
 
@@ -73,7 +73,7 @@ const ACCEPTED = "write 'memory', 'file:PATH' or 'redis://host:6379', or give an
 const FILE_STORE = z.strictObject({
   file: z.string(ofType('the path of a file')).min(1, ofType('the path of a file')),
   interval: checked(value => {
-    const us = readDeadline(value)
+    const us = readWait(value)
     return us instanceof Refusal ? us.message : undefined
   }).optional(),
 })

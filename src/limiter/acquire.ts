@@ -47,7 +47,7 @@ export class Acquirer {
     const decision = await this.#dispatcher.decide({ call: 'acquire', asked, plan }, signal).catch(error => {
       // It may have been granted all the same, and nobody would give it back before its end.
       const isUnknown =
-        held.length > 0 && (signal?.aborted || isSluiceError(error, 'ERR_SLUICE_STORE_TIMEOUT'))
+        held.length > 0 && (signal?.aborted || isSluiceError(error, 'ERR_SLUICE_CONNECTION_LOST'))
       if (isUnknown) release().catch(() => {})
       throw error
     })

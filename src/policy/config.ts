@@ -1,4 +1,4 @@
-import type { OnStoreFailure, Period } from './options.js'
+import type { Period } from './options.js'
 
 /**
  * A limit after reading: units are integers, durations are integer us, absent options are still absent. The input of
@@ -71,6 +71,4 @@ export interface PolicyConfig {
   readonly limits: readonly LimitConfig[]
   readonly by: readonly string[] | undefined
   readonly group: readonly string[] | undefined
-  readonly onStoreFailure: OnStoreFailure | undefined
-  readonly deadlineMs: number | undefined
 }

@@ -15,10 +15,6 @@ export type DurationText = string
 export const PERIODS = ['day', 'week', 'month', 'quarter', 'year'] as const
 export type Period = (typeof PERIODS)[number]
 
-export const STORE_FAILURES = ['open', 'closed', 'local'] as const
-/** What a check answers while the store cannot be asked: allow, refuse, or count in this process. */
-export type OnStoreFailure = (typeof STORE_FAILURES)[number]
-
 interface RateOptions {
   /** Units per window: an integer >= 1. */
   readonly limit: number
@@ -113,10 +109,6 @@ export interface PolicyOptions {
   readonly group?: string | readonly string[]
   /** `all`: a refused request charges none of its limits. The only value so far. */
   readonly charge?: 'all'
-  /** Default: the limiter's, which is `local` unless set. */
-  readonly onStoreFailure?: OnStoreFailure
-  /** How long a check may wait for the store. Default: the limiter's, which is `100ms` unless set. */
-  readonly deadline?: DurationText
 }
 
 /** Several limits that are checked as one request. */

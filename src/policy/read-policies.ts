@@ -69,7 +69,7 @@ function readPolicy(input: unknown, path: string, report: Report): PolicyConfig 
 
 const SEVERAL_OPTIONS = ['limits', ...POLICY_OPTIONS]
 
-const NO_OPTIONS = { by: undefined, group: undefined, onStoreFailure: undefined, deadlineMs: undefined }
+const NO_OPTIONS = { by: undefined, group: undefined }
 
 /** Options of the policy as a whole, and those of its limit or limits. */
 function splitOptions(input: Readonly<Record<string, unknown>>) {
@@ -88,7 +88,7 @@ function readOptions(
 ): Omit<PolicyConfig, 'limits'> | undefined {
   const options = readWith(POLICY_SCHEMA, input, path, report)
   if (options === undefined) return undefined
-  const { by, group, onStoreFailure, deadline } = options
+  const { by, group } = options
   if (group !== undefined && by === undefined) {
     report(at(path, 'group'), input.group, `needs 'by', the list of parts that it is taken from`)
   }
@@ -105,8 +105,6 @@ function readOptions(
     by,
     // In the order of `by`, so that a group reads the same however it was written.
     group: group && by?.filter(part => group.includes(part)),
-    onStoreFailure,
-    deadlineMs: deadline === undefined ? undefined : deadline / 1000,
   }
 }
 

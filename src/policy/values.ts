@@ -61,11 +61,11 @@ export function readTimeZone(value: unknown): string | Refusal {
 }
 
 /** The longest wait that a timer takes: 24.8 days. */
-const DEADLINE_US_MAX = (2 ** 31 - 1) * 1000
+const WAIT_US_MAX = (2 ** 31 - 1) * 1000
 
-/** How long to wait for the store, to integer us. */
-export function readDeadline(value: unknown): number | Refusal {
+/** How long a timer is to wait, to integer us. */
+export function readWait(value: unknown): number | Refusal {
   const us = readDuration(value)
-  if (us instanceof Refusal || us <= DEADLINE_US_MAX) return us
-  return new Refusal(`${show(value)} is longer than a timer can wait; write at most '24d', or about '100ms'`)
+  if (us instanceof Refusal || us <= WAIT_US_MAX) return us
+  return new Refusal(`${show(value)} is longer than a timer can wait; write at most '24d'`)
 }

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as errors from '../../src/errors.js'
 
-const { ImpossibleCostError, isSluiceError, PolicyError, ReceiptError, StoreTimeoutError, SubjectError } =
-  errors
+const { ImpossibleCostError, isSluiceError, PolicyError, ReceiptError, SubjectError } = errors
 
 describe('errors', () => {
   it('have a name and a stable code', () => {
@@ -15,7 +14,6 @@ describe('errors', () => {
   it('keep what made them fail', () => {
     const cause = new Error('socket closed')
     expect(new errors.StoreUnavailableError('gone', { cause }).cause).toBe(cause)
-    expect(new StoreTimeoutError(100, { cause })).toMatchObject({ cause, deadlineMs: 100 })
   })
 
   it('tell an impossible cost from a denial, with the way out', () => {

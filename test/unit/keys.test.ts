@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ALGORITHMS, type Algorithm, type Plan } from '../../src/core/plan.js'
 import { encodePart, limitKeyName } from '../../src/key-part.js'
-import { createKeyBuilder, DEFAULT_SHARDS, metaKey, parseKey } from '../../src/keys.js'
+import { createKeyBuilder, DEFAULT_SHARDS, parseKey } from '../../src/keys.js'
 import type { Limit } from '../../src/policy.js'
 import { compilePlan } from '../../src/policy.js'
 import { SHARD_TAGS } from '../../src/shard-tags.js'
@@ -225,13 +225,12 @@ describe('a key reads back', () => {
 
 describe('the prefix', () => {
   it('is separated by a colon, and is none by default', () => {
-    expect([undefined, '', 'app', 'app:', 'a/b:c'].map(prefix => metaKey(prefix))).toEqual([
-      'sl1:meta',
-      'sl1:meta',
-      'app:sl1:meta',
-      'app:sl1:meta',
-      'a/b:c:sl1:meta',
-    ])
+    const bare = createKeyBuilder()(limitOf('perUser'), 'ada')
+    expect(bare).toMatch(/^sl1:/)
+    const keys = ['', 'app', 'app:', 'a/b:c'].map(prefix =>
+      createKeyBuilder({ prefix })(limitOf('perUser'), 'ada'),
+    )
+    expect(keys).toEqual([bare, `app:${bare}`, `app:${bare}`, `a/b:c:${bare}`])
   })
 
   it.each(['{app}', 'a*', 'a b', 'é', 'a\n', 'a'.repeat(129), 5])(

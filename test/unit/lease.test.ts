@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Check, Engine } from '../../src/engine/engine.js'
 import { MemoryEngine } from '../../src/engine/memory-engine.js'
-import { StoreTimeoutError } from '../../src/errors.js'
+import { ConnectionLostError } from '../../src/errors.js'
 import type { Lease } from '../../src/lease.js'
 import { createLimiter } from '../../src/limiter.js'
 import { createTestLimiter, FakeClock } from '../../src/testing/index.js'
@@ -29,7 +29,7 @@ class FailingEngine implements Engine {
     this.asked.push(...request)
     if (this.fails === 'before') throw new Error('the line is down')
     const outcome = this.#engine.decideSync(request)
-    if (this.fails === 'after') throw new StoreTimeoutError(100)
+    if (this.fails === 'after') throw new ConnectionLostError('the line was cut')
     return outcome
   }
 
@@ -141,7 +141,7 @@ describe('a lease', () => {
   it('is given back when nobody learned that it was granted', async () => {
     const { limiter, store } = setUpFailing()
     store.fails = 'after'
-    await expect(limiter.acquire('jobs', 'tenant', { units: 2 })).rejects.toThrow('deadline')
+    await expect(limiter.acquire('jobs', 'tenant', { units: 2 })).rejects.toThrow('the line was cut')
     store.fails = undefined
     expect((await limiter.peek('jobs', 'tenant')).remaining).toBe(2)
   })

@@ -31,8 +31,6 @@ describe('a policy as written becomes a policy compiled', () => {
       name: 'perUser',
       by: undefined,
       group: undefined,
-      onStoreFailure: 'local',
-      deadlineMs: 100,
       limits: [
         {
           policy: 'perUser',
@@ -47,28 +45,11 @@ describe('a policy as written becomes a policy compiled', () => {
   })
 
   it('an object says what differs', () => {
-    const login = {
-      limit: 5,
-      window: '15m',
-      by: 'email',
-      onStoreFailure: 'closed',
-      deadline: '50ms',
-    } as const
+    const login = { limit: 5, window: '15m', by: 'email', algorithm: 'fixed_window' } as const
     expect(only({ login })).toMatchObject({
       by: ['email'],
-      onStoreFailure: 'closed',
-      deadlineMs: 50,
-      limits: [{ limit: 5, windowMs: 900_000 }],
+      limits: [{ limit: 5, windowMs: 900_000, plan: { algorithm: 'fixed_window' } }],
     })
-  })
-
-  it('options of the limiter hold for policies that do not say', () => {
-    const compiled = compilePolicies(
-      { a: '1/s', b: { limit: 1, window: '1s', onStoreFailure: 'open', deadline: '1s' } },
-      { nowUs: NOW_US, onStoreFailure: 'closed', deadlineMs: 20 },
-    )
-    expect(compiled.byName.get('a')).toMatchObject({ onStoreFailure: 'closed', deadlineMs: 20 })
-    expect(compiled.byName.get('b')).toMatchObject({ onStoreFailure: 'open', deadlineMs: 1000 })
   })
 
   it('a list is several limits of one policy', () => {

@@ -57,6 +57,10 @@ describe('options of createLimiter', () => {
     [{ policies, store: { file: '' } }, "store: file: '' is not the path of a file"],
     [{ policies, store: { file: 'f', interval: 5 } }, 'interval: 5 is a number without a unit'],
     [
+      { policies, store: { file: 'f', interval: '30d' } },
+      "interval: '30d' is longer than a timer can wait; write at most '24d'",
+    ],
+    [
       { policies, store: { file: 'f', intervall: '5s' } },
       "options are file, interval; did you mean 'interval'?",
     ],

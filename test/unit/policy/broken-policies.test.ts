@@ -14,7 +14,7 @@ function problemsOf(policies: unknown): readonly string[] {
 }
 
 const SMOOTH = 'algorithm, limit, window, debt, burst, settle, strict'
-const POLICY = 'by, group, charge, onStoreFailure, deadline'
+const POLICY = 'by, group, charge'
 
 const BROKEN: readonly (readonly [what: string, policy: unknown, problem: string])[] = [
   ['a number', 60, `p: 60 is a number without a window; write a rate, such as '60/m'`],
@@ -169,19 +169,14 @@ const BROKEN: readonly (readonly [what: string, policy: unknown, problem: string
     `p.charge: 'each' is unknown; 'all' is accepted`,
   ],
   [
-    'an unknown failure policy',
-    { limit: 5, window: '1m', onStoreFailure: 'opne' },
-    `p.onStoreFailure: 'opne' is unknown; accepted are open, closed, local; did you mean 'open'?`,
+    'an unknown mode',
+    { limit: 5, window: '1m', algorithm: 'leaky_bucket', mode: 'polcie' },
+    `p.mode: 'polcie' is unknown; accepted are police, shape; did you mean 'police'?`,
   ],
   [
-    'a deadline of 0',
-    { limit: 5, window: '1m', deadline: '0ms' },
-    `p.deadline: '0ms' is no time at all; write a duration above 0`,
-  ],
-  [
-    'a deadline beyond timers',
-    { limit: 5, window: '1m', deadline: '30d' },
-    `p.deadline: '30d' is longer than a timer can wait; write at most '24d', or about '100ms'`,
+    'a settle of 0',
+    { limit: 5, window: '1m', settle: '0ms' },
+    `p.settle: '0ms' is no time at all; write a duration above 0`,
   ],
   [
     'an empty part name',
@@ -269,11 +264,11 @@ describe('one report tells everything that is wrong', () => {
   it('collects the problems of all policies, limits and options', () => {
     const policies = {
       fine: '100/m',
-      api: { limits: [{ limit: 0, window: 60 }, '5/x'], by: ['tenant'], group: 'user', onStoreFailure: 'no' },
+      api: { limits: [{ limit: 0, window: 60 }, '5/x'], by: ['tenant'], group: 'user', charge: 'each' },
       login: { limit: 5, windw: '15m' },
     }
     expect(problemsOf(policies).map(problem => problem.split(': ')[0])).toEqual([
-      'policies.api.onStoreFailure',
+      'policies.api.charge',
       'policies.api.limits[0].limit',
       'policies.api.limits[0].window',
       'policies.api.limits[1]',
@@ -304,9 +299,9 @@ describe('configurations that were lost without a word elsewhere', () => {
     expect(problemsOf({ search: '10/m', fetch: 10 })).toHaveLength(1)
   })
 
-  it('refuses a misspelt failure policy instead of falling back to open', () => {
-    expect(problemsOf({ p: { limit: 1, window: '1s', onStoreFailure: 'close' } })).toEqual([
-      `policies.p.onStoreFailure: 'close' is unknown; accepted are open, closed, local; did you mean 'closed'?`,
+  it('refuses a misspelt word instead of falling back to the default', () => {
+    expect(problemsOf({ p: { limit: 1, window: '1d', algorithm: 'fixed_window', anchor: 'clok' } })).toEqual([
+      `policies.p.anchor: 'clok' is unknown; accepted are first-hit, clock; did you mean 'clock'?`,
     ])
   })
 

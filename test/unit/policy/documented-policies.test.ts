@@ -49,7 +49,7 @@ describe('docs/policies.md', () => {
           { limit: 5, window: '1m', brust: 5 },
         ],
       },
-      login: { limit: 5, window: '15m', onStoreFailure: 'close' },
+      login: { limit: 5, window: '15m', algorithm: 'fixed_window', anchor: 'clok' },
     }
     const report = /^```text\n(.*?)\n^```/ms.exec(page)?.[1]
     expect(() => compilePolicies(broken as never)).toThrow(expect.objectContaining({ message: report }))
