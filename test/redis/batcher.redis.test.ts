@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Status } from '../../src/core/step.js'
 import type { Check, Outcome } from '../../src/engine/engine.js'
 import { Batcher } from '../../src/redis/batcher.js'
@@ -7,10 +7,18 @@ import { connectIoredis } from '../../src/redis/ioredis-client.js'
 import type { RedisClient } from '../../src/redis/redis-client.js'
 import { loadScripts, type Script } from '../../src/redis/scripts.js'
 import { consume, hourly } from '../support/checks.js'
+import { type RedisServer, startRedis } from '../support/redis-server.js'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js'
 
 const LIMIT = hourly(1_000_000)
 const { decide } = loadScripts()
+
+/** A server of its own: these stories flush its scripts. */
+let server: RedisServer
+beforeAll(async () => {
+  server = await startRedis()
+})
+afterAll(() => server.stop())
 
 let proxy: TcpProxy
 let client: RedisClient
@@ -23,7 +31,7 @@ let direct: Redis
 let run = 0
 beforeEach(async () => {
   prefix = `batcher:${process.pid}:${run++}:`
-  direct = new Redis(inject('redisUrl'))
+  direct = new Redis(server.url)
   proxy = await startTcpProxy(direct.options.port as number)
   client = connectIoredis(proxy.url)
   await client.ready()

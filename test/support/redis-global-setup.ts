@@ -3,7 +3,7 @@ import { type RedisServer, startRedis } from './redis-server.js'
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** A Redis that every test file of the run shares: use keys of your own, never FLUSHALL, and stop nothing. */
+    /** A Redis that every test file of the run shares: use keys of your own, never FLUSHALL or SCRIPT FLUSH, and stop nothing. */
     redisUrl: string
   }
 }
