@@ -33,6 +33,7 @@ while i < checks do
   local key, p, n, op, at = KEYS[i], rows[v[plan_column + i]], v[n_column + i], CONSUME, 0
   if columns > 2 then
     op, at = v[op_column + i], v[at_column + i] or 0
+    if at % 1 ~= 0 then op = -1 end
     if columns == 5 and i > last then
       --- @include "request"
     end

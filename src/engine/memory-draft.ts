@@ -80,7 +80,7 @@ export class Draft {
     leaseId: string | undefined,
     nowUs: number,
   ): void {
-    if (!(n >= 1 && Number.isInteger(n))) {
+    if (!(n >= 1 && Number.isInteger(n) && Number.isInteger(at))) {
       fail(step, Status.badCheck)
     } else if (this.blockedUntilUs > 0 && op <= Op.grant) {
       fail(step, Status.blocked)

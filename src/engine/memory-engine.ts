@@ -83,7 +83,14 @@ export class MemoryEngine implements SyncEngine {
     const step = this.#step
     const { decideRow, stateLength } = table
     const keys = this.#keys
-    if (key !== undefined && decideRow !== undefined && op <= Op.rollback && n >= 1 && Number.isInteger(n)) {
+    if (
+      key !== undefined &&
+      decideRow !== undefined &&
+      op <= Op.rollback &&
+      n >= 1 &&
+      Number.isInteger(n) &&
+      Number.isInteger(at)
+    ) {
       // The common case, apart from the others for speed: the key is there, not blocked, its state in a row.
       const { cells } = keys
       const row = key * keys.rowLength

@@ -71,7 +71,7 @@ export function buildPlan(config: LimitConfig, { nowUs, peer }: CompileOptions):
         limit: config.limit,
         windowUs: config.windowUs,
         debtLimit: config.limit + debtOf(config),
-        resolutionUs: config.resolutionUs ?? finestResolutionUs(config.limit, config.windowUs),
+        resolutionUs: config.resolutionUs ?? finestResolutionUs(config),
       }
     case 'sliding_counter':
       return {

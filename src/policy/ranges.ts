@@ -1,5 +1,5 @@
 import { cdiv, fdiv } from '../core/time.js'
-import type { BucketConfig, GcraConfig, LimitConfig } from './config.js'
+import type { BucketConfig, GcraConfig, LimitConfig, SlidingWindowConfig } from './config.js'
 
 /**
  * The ranges in which every intermediate result of the algorithms stays below 2^53, and the defaults that depend on
@@ -33,9 +33,9 @@ export const gcraIntervalTicks = (config: GcraConfig): number => cdiv(8 * config
 export const bucketUnitsMax = (config: BucketConfig): number =>
   Number((BigInt(DRAIN_US_MAX) * BigInt(config.limit)) / BigInt(config.windowUs))
 
-/** The finest resolution of a log: us between its entries. */
-export const finestResolutionUs = (limit: number, windowUs: number): number =>
-  limit <= LOG_ENTRIES_MAX ? 1 : cdiv(windowUs, LOG_ENTRIES_MAX)
+/** The finest resolution of a log: us between its entries. A debt fills a log just as calls within the limit do. */
+export const finestResolutionUs = (config: SlidingWindowConfig): number =>
+  Math.max(config.limit, debtOf(config)) <= LOG_ENTRIES_MAX ? 1 : cdiv(config.windowUs, LOG_ENTRIES_MAX)
 
 /** Units that can pass at once after a pause, before what a strict plan holds back. */
 export const burstOf = (config: LimitConfig): number =>
@@ -116,7 +116,7 @@ export function rangeProblems(config: LimitConfig): readonly RangeProblem[] {
       }
       break
     case 'sliding_window': {
-      const finestUs = finestResolutionUs(limit, config.windowUs)
+      const finestUs = finestResolutionUs(config)
       const { resolutionUs } = config
       if (resolutionUs !== undefined && (resolutionUs < finestUs || resolutionUs > config.windowUs)) {
         refuse(

@@ -241,6 +241,8 @@ describe('a block that is malformed', () => {
     ['a cost without end', 14, Number.POSITIVE_INFINITY],
     ['a cost that is no number', 14, Number.NaN],
     ['an operation there is not', 15, 11],
+    ['a time that is a fraction', 16, 1.5],
+    ['a time that is no number', 16, Number.NaN],
     ['an operation of another algorithm', 15, Op.renew],
     ['a size that goes past the batch', 17, 2],
     ['a size of 0 where a request begins', 17, 0],
