@@ -15,16 +15,7 @@ export type { CheckState, Decided, Reason } from './decision/check-state.js'
 export type { Charge, Receipt } from './decision/receipt.js'
 
 /** Who decided, as `Decision.source` tells. A custom engine names itself. */
-export type Source =
-  | 'redis'
-  | 'native'
-  | 'memory'
-  | 'file'
-  | 'lease'
-  | 'deny-cache'
-  | 'fallback'
-  | 'shadow'
-  | (string & {})
+export type Source = 'redis' | 'memory' | 'file' | (string & {})
 
 /** Everything a Decision tells, as plain data: what `JSON.stringify(decision)` writes. */
 export interface DecisionData {

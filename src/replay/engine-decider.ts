@@ -24,8 +24,8 @@ export class LogClock implements Clock {
 }
 
 /**
- * Decides a replay by an engine, without what guards a limiter in production: no deadline, no deny cache and no answer
- * of its own when the store fails, since a replay must tell what the policies say, or fail.
+ * Decides a replay by an engine, without a limiter before it: a replay must tell what the policies say at the log's
+ * own times, or fail.
  */
 export class EngineDecider implements Decider {
   readonly #engine: Engine
