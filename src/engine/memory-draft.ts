@@ -112,6 +112,7 @@ export class Draft {
     const { stateLength } = this.table
     if (stateLength > 0) keys.storeState(this.key, this.#row, stateLength)
     else keys.objects[this.key] = this.#object
+    if (isNew) keys.lookAhead(nowUs)
   }
 
   #decideRow(

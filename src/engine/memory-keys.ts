@@ -116,6 +116,11 @@ export class MemoryKeys {
     return key
   }
 
+  /** Called after a key was added and its state stored: prepares to make room, once half of it is used. */
+  lookAhead(nowUs: number): void {
+    if (2 * this.size > this.maxKeys) this.lifetimes.lookAhead(nowUs)
+  }
+
   drop(key: number): void {
     this.lifetimes.remove(key)
     this.#forget(key)

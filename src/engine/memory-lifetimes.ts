@@ -2,8 +2,11 @@ import { NOW_END_US } from '../core/time.js'
 import type { RefusedUntilUs } from './memory-refusals.js'
 import { NONE, TimingWheel } from './timing-wheel.js'
 
-/** Spreading done by one call at most, on the way to keys that have ended. */
-const SPREAD_BUDGET = 8
+/** Entries spread by one call at most, on the way to keys that have ended or end first. */
+const SPREAD_BUDGET = 16
+/** Keys looked at ahead for each key added. Two would keep up: the one that comes, and one of those that were there before. */
+const LOOK_AHEAD = 4
+const NO_LIMIT = Number.POSITIVE_INFINITY
 
 /**
  * When keys end, and which key goes when there is no room: what ends first among the keys that refuse nobody, and if
@@ -81,33 +84,43 @@ export class Lifetimes {
     return key
   }
 
+  /** Does some of the work of the next `takeVictim`, so that the first one does not stand still for a whole table. */
+  lookAhead(nowUs: number): void {
+    this.#release(nowUs, LOOK_AHEAD, SPREAD_BUDGET)
+    this.#refusingEnds.first(SPREAD_BUDGET)
+    for (let looks = 0; looks < LOOK_AHEAD; looks++) {
+      const key = this.#ends.first(SPREAD_BUDGET)
+      if (key === NONE || !this.#setApartIfRefusing(key, nowUs)) return
+    }
+  }
+
   /** Takes out the key that makes room for another. There must be one. */
   takeVictim(nowUs: number): number {
-    this.#release(nowUs)
-    for (let key = this.#ends.first(); key !== NONE; key = this.#ends.first()) {
-      const untilUs = this.#refusedUntilUs(key, nowUs)
-      this.#ends.remove(key)
-      if (untilUs <= nowUs) return key
-      this.#setApart(key, untilUs)
-    }
-    const key = this.#refusingEnds.first()
+    this.#release(nowUs, NO_LIMIT, NO_LIMIT)
+    let key = this.#ends.first(NO_LIMIT)
+    while (key !== NONE && this.#setApartIfRefusing(key, nowUs)) key = this.#ends.first(NO_LIMIT)
+    if (key === NONE) key = this.#refusingEnds.first(NO_LIMIT)
     this.remove(key)
     return key
   }
 
-  /** Puts keys that no longer refuse back among the others. */
-  #release(nowUs: number): void {
+  /** Puts keys that no longer refuse back among the others, at most `keys` of them. */
+  #release(nowUs: number, keys: number, spreadBudget: number): void {
     if (nowUs < this.#releases.nothingDueBeforeUs) return
-    let key = this.#releases.takeDue(nowUs, Number.POSITIVE_INFINITY)
-    while (key !== NONE) {
+    for (let i = 0; i < keys; i++) {
+      const key = this.#releases.takeDue(nowUs, spreadBudget)
+      if (key === NONE) return
       this.#releaseUs[key] = 0
       this.#refusingEnds.remove(key)
       this.add(key)
-      key = this.#releases.takeDue(nowUs, Number.POSITIVE_INFINITY)
     }
   }
 
-  #setApart(key: number, untilUs: number): void {
+  /** Answers whether it refuses. */
+  #setApartIfRefusing(key: number, nowUs: number): boolean {
+    const untilUs = this.#refusedUntilUs(key, nowUs)
+    if (untilUs <= nowUs) return false
+    this.#ends.remove(key)
     if (this.#releaseUs.length < this.#capacity) {
       const releaseUs = new Float64Array(this.#capacity)
       releaseUs.set(this.#releaseUs)
@@ -118,6 +131,7 @@ export class Lifetimes {
     this.#releaseUs[key] = untilUs
     this.#refusingEnds.insert(key)
     this.#releases.insert(key)
+    return true
   }
 
   #forgetRelease(key: number): void {

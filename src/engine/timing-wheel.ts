@@ -112,12 +112,16 @@ export class TimingWheel {
     return NONE
   }
 
-  /** The entry that is due first, give or take one tick; NONE when the wheel is empty. It stays in the wheel. */
-  first(): number {
-    while (this.#locateFirst()) {
+  /**
+   * The entry that is due first, give or take one tick. It stays in the wheel. NONE when the wheel is empty, or when
+   * `budget` entries were spread on the way and the next call goes on.
+   */
+  first(budget: number): number {
+    for (let spread = 0; this.#locateFirst(); spread++) {
       const entry = this.#heads[this.#foundBucket] as number
       const alone = this.#next[entry] === NONE && this.#below[this.#foundBucket] === ROOT
       if ((this.#foundLevel === 0 || alone) && !this.#isLate(entry)) return entry
+      if (spread === budget) return NONE
       this.#spread(entry)
     }
     return NONE

@@ -72,7 +72,7 @@ describe('what is due', () => {
         expect(earliest()).toBeGreaterThan(nowUs - TICK_US)
       }
       if (random.chance(0.05) && inside.size > 0) {
-        expect((dueUs[wheel.first()] as number) - earliest()).toBeLessThan(TICK_US)
+        expect((dueUs[wheel.first(NO_LIMIT)] as number) - earliest()).toBeLessThan(TICK_US)
       }
       expect(wheel.size).toBe(inside.size)
     }
@@ -93,10 +93,10 @@ describe('an entry that becomes due later while it is inside', () => {
     const moves = wheel.moves
     for (let later = 1; later <= 100; later++) dueUs[0] = NOW_US + later * 3 * SECOND_US
     expect(wheel.moves).toBe(moves)
-    expect(wheel.first()).toBe(1)
+    expect(wheel.first(NO_LIMIT)).toBe(1)
     expect(takeAllDue(wheel, NOW_US + 3 * SECOND_US)).toEqual([1])
     expect(takeAllDue(wheel, NOW_US + 300 * SECOND_US - 1)).toEqual([])
-    expect(wheel.first()).toBe(0)
+    expect(wheel.first(NO_LIMIT)).toBe(0)
     expect(takeAllDue(wheel, NOW_US + 300 * SECOND_US + TICK_US)).toEqual([0])
     expect(wheel.moves).toBeLessThan(moves + 3 * LEVELS)
   })
@@ -105,9 +105,9 @@ describe('an entry that becomes due later while it is inside', () => {
 describe('what is due first', () => {
   test('is found among times that are all far off', () => {
     const wheel = wheelOf([NOW_US + 30 * DAY_US + 3_000_000, NOW_US + 30 * DAY_US, NOW_US + 31 * DAY_US])
-    expect(wheel.first()).toBe(1)
+    expect(wheel.first(NO_LIMIT)).toBe(1)
     wheel.remove(1)
-    expect(wheel.first()).toBe(0)
+    expect(wheel.first(NO_LIMIT)).toBe(0)
   })
 
   test('may come after it was looked for: an entry that is due earlier is found next', () => {
@@ -115,13 +115,13 @@ describe('what is due first', () => {
     const wheel = new TimingWheel(entry => dueUs[entry] as number)
     wheel.insert(0)
     wheel.insert(1)
-    expect(wheel.first()).toBe(0)
+    expect(wheel.first(NO_LIMIT)).toBe(0)
     wheel.insert(2)
-    expect(wheel.first()).toBe(2)
+    expect(wheel.first(NO_LIMIT)).toBe(2)
   })
 
   test('is nobody in an empty wheel', () => {
-    expect(wheelOf([]).first()).toBe(NONE)
+    expect(wheelOf([]).first(NO_LIMIT)).toBe(NONE)
   })
 })
 
@@ -138,7 +138,7 @@ describe('the work', () => {
     const random = new Random(13)
     const dueUs = Array.from({ length: 50_000 }, () => NOW_US + 30 * DAY_US + random.below(DAY_US))
     const wheel = wheelOf(dueUs)
-    while (wheel.size > 0) wheel.remove(wheel.first())
+    while (wheel.size > 0) wheel.remove(wheel.first(NO_LIMIT))
     expect(wheel.moves).toBeLessThanOrEqual(LEVELS * dueUs.length)
   })
 
@@ -149,10 +149,10 @@ describe('the work', () => {
     wheel.grow(near + 1)
     let nowUs = NOW_US
     for (let round = 0; round < 5_000; round++) {
-      wheel.remove(wheel.first())
+      wheel.remove(wheel.first(NO_LIMIT))
       dueUs[near] = nowUs + 10_000
       wheel.insert(near)
-      expect(wheel.first()).toBe(near)
+      expect(wheel.first(NO_LIMIT)).toBe(near)
       nowUs += 20_000
       expect(takeAllDue(wheel, nowUs)).toEqual([near])
     }
@@ -169,6 +169,7 @@ describe('the work', () => {
 
   test('of one call is bounded by its budget; the next call goes on', () => {
     const dueUs = Array.from({ length: 1_000 }, () => NOW_US + DAY_US)
+    expect(wheelOf(dueUs).first(32)).toBe(NONE)
     const wheel = wheelOf(dueUs)
     const moves = wheel.moves
     expect(wheel.takeDue(NOW_US + DAY_US + TICK_US, 32)).toBe(NONE)
