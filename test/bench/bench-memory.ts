@@ -10,10 +10,10 @@
  *
  *   SLUICE_BENCH_ROUNDS=50   rounds of each cell (default 15)
  */
-import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import LocalStore from '@fastify/rate-limit/store/LocalStore.js'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { Op, Status } from '../../src/core/step.ts'
 import { MemoryEngine } from '../../src/engine/memory-engine.ts'
@@ -35,22 +35,6 @@ const unreached = (keys: number): number => (keys === 1 ? 10_000_000 : 1_000)
 const REACHED = 3
 const REACHED_KEYS = 10_000
 const REACHED_CHECKS = 40_000
-
-interface LocalStore {
-  incr(
-    key: string,
-    callback: (error: unknown, result: { current: number }) => void,
-    windowMs: number,
-    limit: number,
-  ): void
-}
-
-/** Not among the package's exports, but the store that its plugin uses when it is given none. */
-const LocalStore = createRequire(import.meta.url)('@fastify/rate-limit/store/LocalStore.js') as new (
-  continueExceeding: boolean,
-  exponentialBackoff: boolean,
-  cache: number,
-) => LocalStore
 
 /** Checks each subject once, in order, and tells how many were admitted. */
 type Ask = (subjects: readonly string[]) => number | Promise<number>
