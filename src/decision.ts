@@ -1,4 +1,4 @@
-import { type Op, Status } from './core/step.js'
+import { Status } from './core/step.js'
 import {
   type CheckState,
   checkState,
@@ -9,7 +9,6 @@ import {
   toMs,
 } from './decision/check-state.js'
 import { type Receipt, receiptOf } from './decision/receipt.js'
-import type { Limit } from './policy.js'
 
 export type { CheckState, Decided, Reason } from './decision/check-state.js'
 export type { Charge, Receipt } from './decision/receipt.js'
@@ -42,104 +41,65 @@ export interface DecisionData {
  * is asked for. `JSON.stringify` and `console.log` show everything.
  */
 export class Decision implements DecisionData {
-  readonly #limit: Limit
-  readonly #subject: string
-  readonly #op: Op
-  readonly #status: Status
-  readonly #granted: number
-  readonly #remaining: number
-  readonly #waitUs: number
-  readonly #resetUs: number
+  readonly #shown: Decided
   readonly #nowUs: number
   readonly #all: readonly Decided[] | undefined
   /** Who decided. */
   readonly source: Source
 
   /**
-   * @param limit the limit of the check shown, and after it what the engine said of that check
+   * @param shown the check whose numbers these are
    * @param nowUs the store's clock, us since the Unix epoch
-   * @param all every check of the request in its order, when the check shown does not tell all: several checks, a lease, an override
+   * @param all every check of the request in its order, when there are several
    */
-  constructor(
-    limit: Limit,
-    subject: string,
-    op: Op,
-    status: Status,
-    granted: number,
-    remaining: number,
-    waitUs: number,
-    resetUs: number,
-    nowUs: number,
-    source: Source,
-    all?: readonly Decided[],
-  ) {
-    this.#limit = limit
-    this.#subject = subject
-    this.#op = op
-    this.#status = status
-    this.#granted = granted
-    this.#remaining = remaining
-    this.#waitUs = waitUs
-    this.#resetUs = resetUs
+  constructor(shown: Decided, nowUs: number, source: Source, all?: readonly Decided[]) {
+    this.#shown = shown
     this.#nowUs = nowUs
-    this.#all = all
     this.source = source
+    this.#all = all
   }
 
   /** The Decision of a request: chooses the check to show. */
   static of(checks: readonly Decided[], nowUs: number, source: Source): Decision {
-    const { limit, subject, op, status, granted, remaining, waitUs, resetUs } = shownOf(checks)
-    return new Decision(
-      limit,
-      subject,
-      op,
-      status,
-      granted,
-      remaining,
-      waitUs,
-      resetUs,
-      nowUs,
-      source,
-      checks,
-    )
+    return new Decision(shownOf(checks), nowUs, source, checks)
   }
 
   get allowed(): boolean {
-    return this.#status === Status.allowed
+    return this.#shown.status === Status.allowed
   }
 
   get reason(): Reason {
-    return reasonOf(this.#status)
+    return reasonOf(this.#shown.status)
   }
 
   /** Name of the policy whose numbers these are. */
   get policy(): string {
-    return this.#limit.policy
+    return this.#shown.limit.policy
   }
 
   /** Units per window, as configured or as overridden by the call. */
   get limit(): number {
-    return this.#limit.limit
+    return this.#shown.limit.limit
   }
 
   /** Largest cost that passes now, >= 0. */
   get remaining(): number {
-    return this.#remaining
+    return this.#shown.remaining
   }
 
   /** Refused: ms until this very cost passes if nobody else calls, rounded up. Allowed: 0. */
   get retryAfterMs(): number {
-    return this.allowed ? 0 : toMs(this.#waitUs)
+    return this.allowed ? 0 : toMs(this.#shown.waitUs)
   }
 
   /** ms until the state equals that of a subject never seen, rounded up. */
   get resetAfterMs(): number {
-    return toMs(this.#resetUs)
+    return toMs(this.#shown.resetUs)
   }
 
   /** ms to hold the call back before doing it, rounded up. 0 except for a `leaky_bucket` that shapes. */
   get delayMs(): number {
-    return this.allowed ? toMs(this.#waitUs) : 0
+    return this.allowed ? toMs(this.#shown.waitUs) : 0
   }
 
   /** What `refund` needs to give these units back; undefined when nothing was charged. */
@@ -179,19 +139,6 @@ export class Decision implements DecisionData {
   }
 
   #decided(): readonly Decided[] {
-    if (this.#all !== undefined) return this.#all
-    const limit = this.#limit
-    return [
-      {
-        limit,
-        subject: this.#subject,
-        op: this.#op,
-        status: this.#status,
-        granted: this.#granted,
-        remaining: this.#remaining,
-        waitUs: this.#waitUs,
-        resetUs: this.#resetUs,
-      },
-    ]
+    return this.#all ?? [this.#shown]
   }
 }

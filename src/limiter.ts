@@ -117,14 +117,7 @@ class PolicyLimiter implements SyncLimiter {
     if (status < Status.denied) return undefined
     const { lastNowUs, source } = engine
     return new Decision(
-      limit,
-      identity,
-      Op.consume,
-      status,
-      granted,
-      remaining,
-      waitUs,
-      resetUs,
+      { limit, subject: identity, op: Op.consume, status, granted, remaining, waitUs, resetUs },
       lastNowUs,
       source,
     )

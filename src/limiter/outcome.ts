@@ -55,27 +55,8 @@ export function readOutcome(
   for (const [i, { status }] of outcome.checks.entries()) {
     if (status < 0) throw failure(checks[i] as PlannedCheck, status, outcome.nowUs, keyOf)
   }
-  const [check] = checks as readonly [PlannedCheck]
-  const [said] = outcome.checks as readonly [CheckOutcome]
-  if (checks.length > 1 || check.leaseId !== undefined || check.override !== undefined) {
-    return Decision.of(
-      checks.map((each, i) => decided(each, outcome.checks[i] as CheckOutcome)),
-      outcome.nowUs,
-      source,
-    )
-  }
-  return new Decision(
-    check.limit,
-    check.subject,
-    check.op,
-    said.status,
-    said.granted,
-    said.remaining,
-    said.waitUs,
-    said.resetUs,
-    outcome.nowUs,
-    source,
-  )
+  const said = checks.map((check, i) => decided(check, outcome.checks[i] as CheckOutcome))
+  return Decision.of(said, outcome.nowUs, source)
 }
 
 const decided = (check: PlannedCheck, said: CheckOutcome): Decided => ({

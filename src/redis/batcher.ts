@@ -11,6 +11,11 @@ import { translateServerError } from './server-errors.js'
 const WAITING_MAX = 100_000
 /** Batches under way whatever the window says: bounds what piles up behind a stalled server. */
 const IN_FLIGHT_MAX = 32
+/**
+ * A batch of so many checks is full: a larger one costs the server hardly less per check, and keeps this process idle
+ * for longer. Several of this size under way keep both ends busy.
+ */
+const FULL_BATCH_CHECKS = 32
 
 interface Waiting extends KeyedRequest {
   readonly signal: AbortSignal | undefined
@@ -128,15 +133,25 @@ export class Batcher {
     if (this.#inFlight >= IN_FLIGHT_MAX) return false
     const first = this.#waiting[this.#head] as Waiting
     const last = this.#waiting[this.#waiting.length - 1] as Waiting
-    return this.#waiting.length - this.#head >= BATCH_CHECKS_MAX || first.nowUs !== last.nowUs
+    return this.#waiting.length - this.#head >= this.#fullSize() || first.nowUs !== last.nowUs
+  }
+
+  /** Checks in a full batch: more than usual where the batches that may still leave could not take all that waits. */
+  #fullSize(): number {
+    const waiting = this.#waiting.length - this.#head
+    const share = Math.ceil(waiting / Math.max(1, IN_FLIGHT_MAX - this.#inFlight))
+    return Math.min(BATCH_CHECKS_MAX, Math.max(FULL_BATCH_CHECKS, share))
   }
 
   #send(): void {
     const batch: Waiting[] = []
+    const full = this.#fullSize()
+    let checks = 0
     for (; this.#head < this.#waiting.length; this.#head++) {
       const next = this.#waiting[this.#head] as Waiting
       if (next.signal?.aborted) continue
-      if (!this.#block.add(next)) break
+      if (checks >= full || !this.#block.add(next)) break
+      checks += next.checks.length
       batch.push(next)
     }
     if (batch.length === 0) return

@@ -12,6 +12,7 @@ import { RateLimiterRedis } from 'rate-limiter-flexible'
 import { createLimiter } from '../../src/index.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { type Ask, closedLoop, median, type Sample, sequence } from './support/closed-loop.ts'
+import { pinApart } from './support/pin-apart.ts'
 import { startSlowLink } from './support/slow-link.ts'
 
 const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 5)
@@ -131,11 +132,13 @@ async function countAdmissions(url: string): Promise<void> {
 
 const server = await startRedis()
 const slowLink = await startSlowLink(server.port, SLOW_LINK_MS)
+const pinned = pinApart(server.pid)
 try {
   const near = await contenders(server.url, UNREACHED)
   const version = /redis_version:(\S+)/.exec(await near.redis.info('server'))?.[1]
   console.log(
-    `Redis ${version}, Node ${process.version}, ${KEYS} keys, medians of ${ROUNDS} rounds of ${ROUND_MS} ms\n`,
+    `Redis ${version}, Node ${process.version}, ${KEYS} keys, medians of ${ROUNDS} rounds of ${ROUND_MS} ms, ` +
+      `${pinned ? 'server and client on a core each' : 'not pinned to cores'}\n`,
   )
   for (const inFlight of [1, 64, 512]) {
     console.log(`## ${inFlight} in flight, loopback\n`)

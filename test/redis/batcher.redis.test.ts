@@ -126,22 +126,42 @@ describe('a batch', () => {
     expect(sentKeys()).toEqual([['a'], ['b'], ['c', 'd', 'e']])
   })
 
-  test('has 256 checks at most, and one that is full does not wait', async () => {
+  test('is full with 32 checks, and one that is full does not wait', async () => {
     proxy.holdReplies()
-    const outcomes = numbered(800).map(subject => ask(subject))
+    const outcomes = numbered(100).map(subject => ask(subject))
     await turn()
-    expect(sent.map(batch => batch.keys.length)).toEqual([256, 256, 256])
+    expect(sent.map(batch => batch.keys.length)).toEqual([32, 32, 32])
     proxy.releaseReplies()
     await Promise.all(outcomes)
-    expect(sentKeys().flat()).toEqual(numbered(800))
-    expect(sent.map(batch => batch.keys.length)).toEqual([256, 256, 256, 32])
+    expect(sentKeys().flat()).toEqual(numbered(100))
+    expect(sent.map(batch => batch.keys.length)).toEqual([32, 32, 32, 4])
+  })
+
+  test('is larger where the batches that may be under way could not take all that waits', async () => {
+    proxy.holdReplies()
+    const outcomes = numbered(3200).map(subject => ask(subject))
+    await turn()
+    expect(sent.map(batch => batch.keys.length)).toEqual(Array(32).fill(100))
+    proxy.releaseReplies()
+    await Promise.all(outcomes)
+    expect(sentKeys().flat()).toEqual(numbered(3200))
+  })
+
+  test('has 256 checks at most', async () => {
+    proxy.holdReplies()
+    const outcomes = numbered(9000).map(subject => ask(subject))
+    await turn()
+    expect(sent.map(batch => batch.keys.length)).toEqual(Array(32).fill(256))
+    proxy.releaseReplies()
+    await Promise.all(outcomes)
+    expect(sentKeys().flat()).toEqual(numbered(9000))
   })
 
   test('never has a part of a request', async () => {
-    const outcomes = numbered(250).map(subject => ask(subject))
-    outcomes.push(ask(numbered(16, 250)), ask('last'))
+    const outcomes = numbered(30).map(subject => ask(subject))
+    outcomes.push(ask(numbered(16, 30)), ask('last'))
     await Promise.all(outcomes)
-    expect(sent.map(batch => batch.keys.length)).toEqual([250, 17])
+    expect(sent.map(batch => batch.keys.length)).toEqual([46, 1])
   })
 
   test('has one injected time, and leaves as soon as another time follows', async () => {

@@ -106,18 +106,7 @@ describe('the receipt of a Decision', () => {
 })
 
 describe('printing a Decision', () => {
-  const decision = new Decision(
-    limits.get('perMinute') as PolicyLimit,
-    'ada',
-    Op.consume,
-    Status.allowed,
-    1,
-    99,
-    0,
-    600_000,
-    AT_US,
-    'memory',
-  )
+  const decision = decide(said('perMinute'))
 
   it('shows everything in JSON', () => {
     expect(JSON.parse(JSON.stringify(decision))).toEqual({
