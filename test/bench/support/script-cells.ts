@@ -253,7 +253,10 @@ function plain(
     ? Math.floor(KEYS / 2 / batch) * batch
     : Math.floor(CHECKS_PER_ROUND / batch) * batch
   const random = generator(name.length * 7919 + batch)
-  const group = Array.from(name).reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 1_000_003, batch)
+  // Workloads of one algorithm share their keys, so that the server holds few more than a user's would.
+  const keySet = fresh
+    ? name
+    : (name.split(/ (?:consume|peek|grant|debit|refund|acquire|release)|,/)[0] as string)
   return {
     name,
     checksPerRound,
@@ -266,7 +269,7 @@ function plain(
         // Plans go by turns over the checks, so a key of even number always meets the first.
         const keys = order
           .splice(-batch)
-          .map((pair, i) => keyOf(group, fresh ? round : 0, 2 * pair + (i % 2)))
+          .map((pair, i) => keyOf(keySet, fresh ? round : 0, 2 * pair + (i % 2)))
         made.push(encodeCommand(command(keys, round)))
       }
       return made
@@ -277,7 +280,8 @@ function plain(
   }
 }
 
-const keyOf = (group: number, round: number, k: number): string => `sl1:{0}:bench${group}-${round}:x:user${k}`
+const keyOf = (keySet: string, round: number, k: number): string =>
+  `sl1:{0}:${keySet.replaceAll(' ', '-')}:${round}:user${k}`
 
 function shuffled(random: () => number): number[] {
   const order = Array.from({ length: KEYS / 2 }, (_, pair) => pair)
