@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Plan } from '../../src/core/plan.js'
@@ -117,6 +117,18 @@ describe('the scripts on a server', () => {
     const text = readFileSync(new URL(`dist/${name}.lua`, lua), 'utf8')
     expect(await redis.script('LOAD', text)).toBe(manifest.scripts[name].sha1)
   })
+
+  test.each(readdirSync(new URL('releases/', lua)))(
+    'of release %s are what its manifest says',
+    async release => {
+      const frozen = new URL(`releases/${release}/`, lua)
+      const { scripts } = JSON.parse(readFileSync(new URL('manifest.json', frozen), 'utf8'))
+      for (const name of Object.keys(scripts)) {
+        const text = readFileSync(new URL(`dist/${name}.lua`, frozen), 'utf8')
+        expect(await redis.script('LOAD', text)).toBe(scripts[name].sha1)
+      }
+    },
+  )
 
   test('a cluster node, which lets a script touch declared keys only, runs every algorithm in one batch', async () => {
     await onServer(['--cluster-enabled', 'yes'], async node => {
