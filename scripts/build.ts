@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'rolldown'
-import { entries } from './entries.ts'
+import { entries, OLDEST_TARGET } from './entries.ts'
 import { root } from './files.ts'
 
 process.chdir(root)
@@ -19,6 +19,7 @@ for (const format of ['esm', 'cjs'] as const) {
     // The command line runs by itself, so nothing ever requires it.
     input: format === 'esm' ? { ...libraries, cli } : libraries,
     platform: 'node',
+    transform: { target: OLDEST_TARGET },
     // Dependencies are installed beside the package, never copied into it.
     external: id => !/^[./]/.test(id),
     onLog(level, log) {

@@ -15,3 +15,6 @@ export const publicModules: Readonly<Record<string, string>> = {
   'sluice/testing': entries.testing,
   'sluice/engine': entries.engine,
 }
+
+/** The oldest Node of `engines`: newer syntax is compiled for it. */
+export const OLDEST_TARGET = 'node22.12'

@@ -12,8 +12,9 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { build } from 'rolldown'
 import { startRedis } from '../../test/support/redis-server.ts'
-import { publicModules } from '../entries.ts'
+import { OLDEST_TARGET, publicModules } from '../entries.ts'
 import { type Finding, readText, root } from '../files.ts'
 import type { Fence, Page } from './markdown.ts'
 
@@ -76,6 +77,20 @@ function collect(page: string, { fences }: Page, examples: Example[]): Finding[]
     examples.push({ page, line, kind, run, file, text: pad('', line) + text })
   }
   return findings
+}
+
+/** As a user's compiler does it: `await using` is TypeScript's on every Node, and Node's own from 24 on. */
+async function compile(file: string): Promise<string> {
+  const compiled = file.replace(/\.ts$/, '.mjs')
+  await build({
+    input: file,
+    platform: 'node',
+    external: id => id !== file && !id.includes('@oxc-project'),
+    transform: { target: OLDEST_TARGET },
+    output: { file: compiled, sourcemap: 'inline' },
+    logLevel: 'silent',
+  })
+  return compiled
 }
 
 /** Lines up to the fence at `line`, so that the text after it stands where it stands on the page. */
@@ -159,18 +174,21 @@ async function runAll(examples: readonly Example[]): Promise<Finding[]> {
   const needsRedis = examples.some(({ text }) => text.includes(LOCAL_REDIS))
   const redis = needsRedis ? await startRedis() : undefined
   try {
-    return examples.flatMap(example => runOne(example, redis?.url))
+    const findings: Finding[] = []
+    for (const example of examples) findings.push(...(await runOne(example, redis?.url)))
+    return findings
   } finally {
     await redis?.stop()
   }
 }
 
-function runOne({ page, line, kind, file, text }: Example, redisUrl: string | undefined): Finding[] {
+async function runOne(
+  { page, line, kind, file, text }: Example,
+  redisUrl: string | undefined,
+): Promise<Finding[]> {
   if (redisUrl !== undefined) writeFileSync(file, text.replaceAll(LOCAL_REDIS, redisUrl))
-  const command =
-    kind === 'code'
-      ? [process.execPath, '--import', join(root, 'scripts/run-source.ts'), file]
-      : ['bash', '-e', file]
+  const source = ['--enable-source-maps', '--import', join(root, 'scripts/run-source.ts')]
+  const command = kind === 'code' ? [process.execPath, ...source, await compile(file)] : ['bash', '-e', file]
   const [program = '', ...args] = command
   const ended = spawnSync(program, args, {
     cwd: scratch,

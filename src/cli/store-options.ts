@@ -44,12 +44,16 @@ export async function withLimiter<T>(
   use: (limiter: Limiter) => Promise<T>,
 ): Promise<T> {
   const { prefix, shards } = options
-  await using limiter: Limiter = createLimiter({
+  const limiter: Limiter = createLimiter({
     store: requiredStore(options),
     policies: readPolicyOptions(options),
     prefix,
     shards,
   })
-  await limiter.ready()
-  return await use(limiter)
+  try {
+    await limiter.ready()
+    return await use(limiter)
+  } finally {
+    await limiter.close()
+  }
 }

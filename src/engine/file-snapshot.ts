@@ -68,9 +68,12 @@ export function* writeSnapshot(keys: MemoryKeys, nowUs: () => number): Generator
     checksum = crc32(piece, checksum)
     yield piece
   }
-  const rest = textOf(lines)
-  yield rest
-  yield Buffer.from(`${JSON.stringify({ crc32: hex(crc32(rest, checksum)) })}\n`)
+  if (lines.length > 0) {
+    const rest = textOf(lines)
+    checksum = crc32(rest, checksum)
+    yield rest
+  }
+  yield Buffer.from(`${JSON.stringify({ crc32: hex(checksum) })}\n`)
 }
 
 const textOf = (lines: readonly string[]): Buffer => Buffer.from(lines.map(line => `${line}\n`).join(''))
