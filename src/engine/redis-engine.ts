@@ -134,10 +134,13 @@ class ConnectedRedisEngine implements RedisEngine {
 
   /** On every connection: a restarted server, or the next primary, knows no scripts. Checks do not wait for it. */
   #preload(): void {
-    const preloaded = this.#client.loadScript(this.#scripts.decide.source).catch(error => {
-      // A user may lack SCRIPT LOAD and have EVAL: then the first check loads the script.
-      if (!(error instanceof ServerError && error.kind === 'NOPERM')) throwTranslated(error)
-    })
+    const preloaded = this.#client.call('SCRIPT', 'LOAD', this.#scripts.decide.source).then(
+      () => {},
+      error => {
+        // A user may lack SCRIPT LOAD and have EVAL: then the first check loads the script.
+        if (!(error instanceof ServerError && error.kind === 'NOPERM')) throwTranslated(error)
+      },
+    )
     preloaded.catch(() => {})
     this.#preloaded = preloaded
   }

@@ -3,6 +3,7 @@ import { ClientError, ConnectionLostError, StoreUnavailableError } from '../erro
 import { EvaluateCommand } from './evaluate-command.js'
 import {
   type ClientState,
+  type EvaluateOptions,
   type RedisClient,
   type ScriptArg,
   type ScriptCommand,
@@ -104,16 +105,28 @@ class IoredisClient implements RedisClient {
     }
   }
 
-  evaluate(command: ScriptCommand, script: string, keys: readonly string[], args: readonly ScriptArg[]) {
-    if (this.#redis.status !== 'ready') return Promise.reject<unknown>(this.#unavailable())
+  get address(): string {
+    return addressOf(this.#redis.options)
+  }
+
+  evaluate(
+    command: ScriptCommand,
+    script: string,
+    keys: readonly string[],
+    args: readonly ScriptArg[],
+    options?: EvaluateOptions,
+  ): Promise<unknown> {
+    if (this.#redis.status !== 'ready') return Promise.reject(this.#unavailable())
+    // Its answer is always OK; where it is lost, so is the answer that matters.
+    if (options?.asking) this.#redis.call('ASKING').catch(() => {})
     const sent = new EvaluateCommand(command, script, keys, args)
     this.#redis.sendCommand(sent)
     return sent.promise.catch(rethrow)
   }
 
-  async loadScript(source: string): Promise<void> {
+  async call(command: string, ...args: readonly string[]): Promise<unknown> {
     if (this.#redis.status !== 'ready') throw this.#unavailable()
-    await this.#redis.script('LOAD', source).catch(rethrow)
+    return this.#redis.call(command, ...args).catch(rethrow)
   }
 
   ready(): Promise<void> {
@@ -146,7 +159,7 @@ class IoredisClient implements RedisClient {
     const cause = this.#lastFailure
     const why = cause === undefined ? '' : `: ${cause.message}`
     return new StoreUnavailableError(
-      `Redis at ${addressOf(this.#redis.options)} cannot be reached${why}; nothing was charged`,
+      `Redis at ${this.address} cannot be reached${why}; nothing was charged`,
       { cause },
     )
   }

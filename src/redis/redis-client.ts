@@ -3,13 +3,16 @@
  * every command at most once. It never queues what it cannot send and never sends again what may have been executed.
  */
 export interface RedisClient {
+  /** `host:port` or the path of a socket, for messages: never with a password. */
+  readonly address: string
   readonly state: ClientState
   /** Is called after every change of `state`. */
   onStateChange: ((state: ClientState) => void) | undefined
 
   /**
-   * Runs a script: by digest (`evalsha`) or by source (`eval`).
+   * Runs a script: by digest (`evalsha`), by source (`eval`) or by the name of a function (`fcall`).
    *
+   * @param options.asking sends ASKING right before it, on the same connection, for a slot that is being moved here
    * @returns the reply as the client reads it; a bulk string is a `Uint8Array`
    * @throws ServerError when the server answered with an error
    * @throws StoreUnavailableError when nothing was sent
@@ -20,10 +23,11 @@ export interface RedisClient {
     script: string,
     keys: readonly string[],
     args: readonly ScriptArg[],
+    options?: EvaluateOptions,
   ): Promise<unknown>
 
-  /** `SCRIPT LOAD`. Rejects as `evaluate` does. */
-  loadScript(source: string): Promise<void>
+  /** Any other command, such as `call('SCRIPT', 'LOAD', source)`; strings in its reply are strings. Rejects as `evaluate` does. */
+  call(command: string, ...args: readonly string[]): Promise<unknown>
 
   /** Resolves once `state` is `ready`; rejects with StoreUnavailableError when the attempt under way fails, or none is. */
   ready(): Promise<void>
@@ -32,7 +36,27 @@ export interface RedisClient {
   close(): Promise<void>
 }
 
-export type ScriptCommand = 'evalsha' | 'eval'
+export interface NodeAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** How to reach a store: what an address, options or a client of the user's come down to. */
+export type RedisTarget =
+  /** One server, or the primary that Sentinels name. */
+  | { readonly kind: 'server'; connect(): RedisClient }
+  /** A cluster: any of its nodes tells the others, and each is reached by a connection of its own. */
+  | {
+      readonly kind: 'cluster'
+      readonly seeds: readonly NodeAddress[]
+      connectNode(address: NodeAddress): RedisClient
+    }
+
+export interface EvaluateOptions {
+  readonly asking?: boolean
+}
+
+export type ScriptCommand = 'evalsha' | 'eval' | 'fcall'
 export type ScriptArg = string | Uint8Array
 
 /**

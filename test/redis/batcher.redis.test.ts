@@ -35,7 +35,7 @@ beforeEach(async () => {
   proxy = await startTcpProxy(direct.options.port as number)
   client = connectIoredis(proxy.url)
   await client.ready()
-  await client.loadScript(decide.source)
+  await client.call('SCRIPT', 'LOAD', decide.source)
   batcher = batcherOf(decide)
 })
 
