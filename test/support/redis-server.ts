@@ -14,6 +14,8 @@ export interface StartRedisOptions {
   port?: number
   /** The server's program. Default: `SLUICE_TEST_REDIS_SERVER`, else `redis-server`. */
   binary?: string
+  /** Starts it as a node of a cluster, with a free port for the bus, alone and without slots. Default: false. */
+  cluster?: boolean
 }
 
 export interface RedisServer {
@@ -84,6 +86,7 @@ async function startOn(port: number, options: StartRedisOptions): Promise<RedisS
   const args = [
     ...['--port', String(port), '--bind', '127.0.0.1', '--unixsocket', socketPath, '--dir', folder],
     ...['--save', '', '--appendonly', 'no', '--daemonize', 'no', '--loglevel', 'notice'],
+    ...(options.cluster ? ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())] : []),
     ...(options.args ?? []),
   ]
   const child = spawn('sh', ['-c', SUPERVISE, 'supervise', folder, binary, ...args])
