@@ -1,6 +1,6 @@
+import type { Timers } from './core/timers.js'
 import type { Decision } from './decision.js'
 import { LeaseLostError } from './errors.js'
-import type { Timers } from './limiter/timers.js'
 
 /** What a lease asks of its limiter. */
 export interface LeaseStore {

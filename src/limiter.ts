@@ -1,5 +1,6 @@
 import { Op, Status } from './core/step.js'
 import { systemClock } from './core/time.js'
+import { type Timers, timersOf } from './core/timers.js'
 import { Decision, type Receipt } from './decision.js'
 import { createEngine, type EngineSetup } from './engine/create-engine.js'
 import { type Engine, isSyncEngine, type SyncEngine } from './engine/engine.js'
@@ -14,7 +15,6 @@ import { type LimiterOptions, readOptions } from './limiter/options.js'
 import { PolicyTable } from './limiter/policy-table.js'
 import { planRefund } from './limiter/receipt.js'
 import { joinChecks, planChecks, planWholeKey, readCost } from './limiter/request.js'
-import { type Timers, timersOf } from './limiter/timers.js'
 import type {
   AcquireOptions,
   BlockOptions,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Op } from '../core/step.js'
+import type { Timers } from '../core/timers.js'
 import { isSluiceError } from '../errors.js'
 import type { Events } from '../events.js'
 import { type Acquisition, Lease, RefusedLease } from '../lease.js'
@@ -7,7 +8,6 @@ import { type CompiledPolicy, parseDuration } from '../policy.js'
 import type { Subject } from '../subject.js'
 import type { Dispatcher } from './dispatcher.js'
 import { type PlannedCheck, planAcquire } from './request.js'
-import type { Timers } from './timers.js'
 import type { AcquireOptions } from './types.js'
 
 /** Acquires leases: the requests of `acquire`, `renew` and `release`. */

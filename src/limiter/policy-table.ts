@@ -1,8 +1,8 @@
 import { type Clock, cdiv } from '../core/time.js'
+import type { Timers } from '../core/timers.js'
 import { UnknownPolicyError } from '../errors.js'
 import { didYouMean, list, show } from '../policy/refusal.js'
 import { type CompiledPolicies, type CompiledPolicy, compilePolicies, type PoliciesInput } from '../policy.js'
-import type { Timers } from './timers.js'
 
 /** The policies in force, and the time around an update in which the old ones may still be in use elsewhere. */
 export class PolicyTable {

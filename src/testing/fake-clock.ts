@@ -1,5 +1,5 @@
 import type { Clock } from '../core/time.js'
-import type { Timers } from '../limiter/timers.js'
+import type { Timers } from '../core/timers.js'
 import { type DurationText, parseDuration } from '../policy.js'
 
 /** Taken before a test framework may replace it. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../../src/core/time.js'
-import { timersOf } from '../../../src/limiter/timers.js'
+import { timersOf } from '../../../src/core/timers.js'
 import { FakeClock } from '../../../src/testing/index.js'
 
 const DAY_MS = 86_400_000

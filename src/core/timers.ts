@@ -1,4 +1,4 @@
-import { type Clock, monotonicMs } from '../core/time.js'
+import { type Clock, monotonicMs } from './time.js'
 
 /** How a limiter waits: for the renewals and ends of leases. A fake clock brings its own. */
 export interface Timers {
