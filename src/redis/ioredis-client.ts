@@ -1,5 +1,7 @@
-import { Redis, type RedisOptions } from 'ioredis'
-import { ClientError, ConnectionLostError, StoreUnavailableError } from '../errors.js'
+import type { Redis, RedisOptions } from 'ioredis'
+import { ConnectionLostError } from '../errors.js'
+import { backoffMs } from './backoff.js'
+import { ConnectionState } from './connection-state.js'
 import { EvaluateCommand } from './evaluate-command.js'
 import {
   type ClientState,
@@ -9,18 +11,11 @@ import {
   type ScriptCommand,
   ServerError,
 } from './redis-client.js'
+import { type ConnectionUse, serverProblem } from './server-check.js'
 
-const BACKOFF_FIRST_MS = 50
-const BACKOFF_MAX_MS = 2_000
 const CONNECT_TIMEOUT_MS = 5_000
 
-/** Waits 50 ms before the first attempt, twice that before each next one up to 2 s, each shortened at random by up to half. */
-function backoffMs(attempt: number): number {
-  const fullMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (attempt - 1))
-  return Math.ceil(fullMs * (0.5 + Math.random() / 2))
-}
-
-const firstWord = (message: string): string => new ServerError(message).kind
+const isReadOnlyReply = (error: Error): boolean => new ServerError(error.message).kind === 'READONLY'
 
 /** Switches off everything by which ioredis sends a command later or twice. */
 const AT_MOST_ONCE = {
@@ -32,77 +27,96 @@ const AT_MOST_ONCE = {
   commandTimeout: undefined,
   lazyConnect: true,
   connectTimeout: CONNECT_TIMEOUT_MS,
-  retryStrategy: backoffMs,
   // After a failover the old primary may keep its connections: look the address up again. 1 reconnects, 2 would resend.
-  reconnectOnError: (error: Error) => (firstWord(error.message) === 'READONLY' ? 1 : false),
+  reconnectOnError: (error: Error) => (isReadOnlyReply(error) ? 1 : false),
 } satisfies RedisOptions
 
 /** What a connection of somebody else's may be set up for, and ours is not. */
 const PLAIN_CONNECTION = {
   monitor: false,
   readOnly: false,
+  enableReadyCheck: true,
   autoResubscribe: false,
   enableAutoPipelining: false,
   keyPrefix: '',
   scripts: undefined,
   himportFieldsets: undefined,
+  stringNumbers: false,
+  replyMapping: 'legacy',
+} satisfies RedisOptions
+
+/** Sentinels are asked for the primary at every attempt, and tell when it changes: the old one may be silent then. */
+const FOLLOW_THE_PRIMARY = {
+  role: 'master',
+  failoverDetector: true,
+  sentinelRetryStrategy: backoffMs,
+  sentinelReconnectStrategy: backoffMs,
 } satisfies RedisOptions
 
 /**
- * Opens a connection of our own.
+ * Opens a connection by ioredis, or by what has its interface (iovalkey), and keeps on opening it until it is closed.
  *
- * @param target `redis://user:password@host:port/db`, `rediss://…` for TLS, the path of a Unix socket (`/run/redis.sock?db=2`),
- *   or an ioredis client, of which the address, credentials and TLS settings are taken by `duplicate()`: the client
- *   itself is neither changed nor used nor closed
+ * @param create makes a client with these options over its own
+ * @param use what is checked when it is connected
  */
-export function connectIoredis(target: string | Redis): RedisClient {
-  if (typeof target === 'string') return new IoredisClient(new Redis(target, AT_MOST_ONCE))
-  if (target.isCluster) {
-    throw new ClientError(
-      'client: this is an ioredis Cluster; give a client of a standalone server, or its address',
-    )
-  }
-  return new IoredisClient(target.duplicate({ ...AT_MOST_ONCE, ...PLAIN_CONNECTION }))
+export function connectIoredis(create: (options: RedisOptions) => Redis, use: ConnectionUse): RedisClient {
+  let attempt = 0
+  const redis = create({
+    ...PLAIN_CONNECTION,
+    ...AT_MOST_ONCE,
+    ...FOLLOW_THE_PRIMARY,
+    retryStrategy: () => backoffMs(++attempt),
+  })
+  return new IoredisClient(redis, use, () => {
+    attempt = 0
+  })
 }
 
 class IoredisClient implements RedisClient {
-  onStateChange: ((state: ClientState) => void) | undefined
   readonly #redis: Redis
-  /** The last attempt failed, or the connection ended, and none is ready since. */
-  #lost = false
-  #closed = false
-  #lastFailure: Error | undefined
+  readonly #use: ConnectionUse
+  readonly #onReady: () => void
+  readonly #state: ConnectionState
+  /** Counts connections, so that an answer of one that is gone changes nothing. */
+  #connection = 0
+  /** Why this connection cannot be used, although it stands. */
+  #refused: Error | undefined
+  /** What the last Sentinel that was asked said. */
+  #sentinelFailure: Error | undefined
+  #failure: Error | undefined
 
-  constructor(redis: Redis) {
+  constructor(redis: Redis, use: ConnectionUse, onReady: () => void) {
     this.#redis = redis
-    redis.on('error', error => {
-      this.#lastFailure = error
+    this.#use = use
+    this.#onReady = onReady
+    this.#state = new ConnectionState(() => this.address, redis.options.tls !== undefined)
+    redis.on('error', error => this.#failed(error))
+    redis.on('sentinelError', error => {
+      this.#sentinelFailure = error
     })
-    redis.on('ready', () => {
-      this.#lost = false
-      this.#lastFailure = undefined
-      this.onStateChange?.(this.state)
-    })
+    redis.on('ready', () => void this.#check())
     redis.on('close', () => {
-      this.#lost = true
-      this.onStateChange?.(this.state)
+      this.#connection++
+      this.#state.lose(this.#refused ?? this.#failure)
+      this.#refused = undefined
+      this.#failure = undefined
     })
-    // Its failure arrives as `close`.
+    // Its failure arrives as events.
     redis.connect().catch(() => {})
   }
 
+  get onStateChange(): ((state: ClientState) => void) | undefined {
+    return this.#state.onChange
+  }
+
+  set onStateChange(listener: ((state: ClientState) => void) | undefined) {
+    this.#state.onChange = listener
+  }
+
   get state(): ClientState {
-    if (this.#closed) return 'closed'
-    switch (this.#redis.status) {
-      case 'ready':
-        return 'ready'
-      case 'wait':
-      case 'connecting':
-      case 'connect':
-        return this.#lost ? 'down' : 'connecting'
-      default:
-        return 'down'
-    }
+    const { current } = this.#state
+    // The events of ioredis come a moment after its status.
+    return current === 'ready' && this.#redis.status !== 'ready' ? 'down' : current
   }
 
   get address(): string {
@@ -116,7 +130,7 @@ class IoredisClient implements RedisClient {
     args: readonly ScriptArg[],
     options?: EvaluateOptions,
   ): Promise<unknown> {
-    if (this.#redis.status !== 'ready') return Promise.reject(this.#unavailable())
+    if (this.state !== 'ready') return Promise.reject(this.#state.unavailable())
     // Its answer is always OK; where it is lost, so is the answer that matters.
     if (options?.asking) this.#redis.call('ASKING').catch(() => {})
     const sent = new EvaluateCommand(command, script, keys, args)
@@ -125,55 +139,76 @@ class IoredisClient implements RedisClient {
   }
 
   async call(command: string, ...args: readonly string[]): Promise<unknown> {
-    if (this.#redis.status !== 'ready') throw this.#unavailable()
+    if (this.state !== 'ready') throw this.#state.unavailable()
     return this.#redis.call(command, ...args).catch(rethrow)
   }
 
   ready(): Promise<void> {
-    const { state } = this
-    if (state === 'ready') return Promise.resolve()
-    if (state !== 'connecting') return Promise.reject(this.#unavailable())
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        this.#redis.off('ready', settle)
-        this.#redis.off('close', settle)
-        if (this.state === 'ready') resolve()
-        else reject(this.#unavailable())
-      }
-      this.#redis.on('ready', settle)
-      this.#redis.on('close', settle)
-    })
+    return this.#state.ready()
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return
+    if (this.#state.current === 'closed') return
     const wasReady = this.#redis.status === 'ready'
-    this.#closed = true
+    this.#state.close()
     // QUIT is answered after everything sent before it. Where it cannot be, the connection is gone already.
     if (wasReady) await this.#redis.quit().catch(() => {})
     this.#redis.disconnect()
   }
 
-  #unavailable(): StoreUnavailableError {
-    if (this.#closed) return new StoreUnavailableError('the connection to Redis was closed by this process')
-    const cause = this.#lastFailure
-    const why = cause === undefined ? '' : `: ${cause.message}`
-    return new StoreUnavailableError(
-      `Redis at ${this.address} cannot be reached${why}; nothing was charged`,
-      { cause },
+  #failed(error: Error): void {
+    this.#failure = error
+    const { status } = this.#redis
+    if (status === 'connecting' && this.#redis.options.sentinels) {
+      // All of them were asked in vain: ioredis asks again without ever ending the attempt.
+      this.#state.lose(this.#noPrimary(error))
+    } else if (status === 'connect' && isReply(error)) {
+      // ioredis goes on without the database that it could not select.
+      this.#refused = error
+    }
+  }
+
+  #noPrimary(error: Error): Error {
+    const cause = this.#sentinelFailure
+    if (cause === undefined) return error
+    const unknown = /^connected to sentinel (\S+) successfully, but got an invalid reply: null$/.exec(
+      cause.message,
     )
+    if (unknown === null) return new Error(cause.message, { cause: error })
+    const name = this.#redis.options.name
+    return new Error(`the Sentinel at ${unknown[1]} knows no primary of the name '${name}'; check the name`, {
+      cause,
+    })
+  }
+
+  /** The connection stands: is it one to the right server? */
+  async #check(): Promise<void> {
+    const connection = this.#connection
+    const hello = await this.#redis.call('HELLO').catch(() => undefined)
+    if (connection !== this.#connection || this.#state.current === 'closed') return
+    this.#refused ??= serverProblem(hello, this.address, this.#use)
+    if (this.#refused !== undefined) {
+      this.#redis.disconnect(true)
+      return
+    }
+    this.#onReady()
+    this.#state.becomeReady()
   }
 }
 
 /** Never the whole address: it may hold a password. */
-function addressOf(options: RedisOptions): string {
-  return options.path ?? `${options.host}:${options.port}`
+function addressOf({ path, sentinels, name, host, port }: RedisOptions): string {
+  if (path) return path
+  if (!sentinels?.length) return `${host}:${port}`
+  const nodes = sentinels.map(sentinel => `${sentinel.host}:${sentinel.port ?? 26379}`)
+  return `the primary '${name}' of the Sentinels at ${nodes.join(',')}`
 }
 
+/** By name: a client of the user's may come from another copy of ioredis. */
+const isReply = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError'
+
 function rethrow(error: unknown): never {
-  // By name: a client of the user's may come from another copy of ioredis.
-  if (error instanceof Error && error.name === 'ReplyError')
-    throw new ServerError(error.message, { cause: error })
+  if (isReply(error)) throw new ServerError(error.message, { cause: error })
   throw new ConnectionLostError(
     'the connection to Redis ended before the answer came; the check may have been charged, do not send it again',
     { cause: error },

@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Status } from '../../src/core/step.js'
 import type { Check, Outcome } from '../../src/engine/engine.js'
 import { Batcher } from '../../src/redis/batcher.js'
-import { connectIoredis } from '../../src/redis/ioredis-client.js'
 import type { RedisClient } from '../../src/redis/redis-client.js'
 import { loadScripts, type Script } from '../../src/redis/scripts.js'
 import { consume, hourly } from '../support/checks.js'
+import { connectServer } from '../support/connect.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js'
 
@@ -33,7 +33,7 @@ beforeEach(async () => {
   prefix = `batcher:${process.pid}:${run++}:`
   direct = new Redis(server.url)
   proxy = await startTcpProxy(direct.options.port as number)
-  client = connectIoredis(proxy.url)
+  client = connectServer(proxy.url)
   await client.ready()
   await client.call('SCRIPT', 'LOAD', decide.source)
   batcher = batcherOf(decide)

@@ -1,0 +1,49 @@
+import { ClientError, OptionError } from '../../errors.js'
+import { Refusal } from '../../policy/refusal.js'
+import type { RedisTarget } from '../redis-client.js'
+import { type RedisStoreOptions, readRedisStore, type UserClient } from '../store-options.js'
+import {
+  type IoredisClientLike,
+  type IoredisClusterLike,
+  targetOfIoredis,
+  targetOfIoredisCluster,
+  targetOfSettings,
+} from './ioredis-target.js'
+
+/**
+ * What a store on Redis comes down to. Connects nothing yet.
+ *
+ * @throws OptionError when the address or an option cannot be accepted
+ * @throws ClientError when the client is of no known kind, or could send a check twice
+ */
+export function targetOf(store: string | RedisStoreOptions | UserClient): RedisTarget {
+  const read = readRedisStore(store)
+  if (read instanceof Refusal) throw new OptionError(`store: ${read.message}`)
+  return 'client' in read ? targetOfClient(read.client) : targetOfSettings(read)
+}
+
+/** The prefix that a client of the user's writes before its keys; undefined when it has none, or there is no client. */
+export function keyPrefixOf(store: string | RedisStoreOptions | UserClient): string | undefined {
+  const client = typeof store === 'object' && 'client' in store ? store.client : store
+  const options: unknown = typeof client === 'object' && 'options' in client ? client.options : undefined
+  const prefix =
+    typeof options === 'object' && options !== null && 'keyPrefix' in options ? options.keyPrefix : ''
+  return typeof prefix === 'string' && prefix !== '' ? prefix : undefined
+}
+
+function targetOfClient(client: UserClient): RedisTarget {
+  if (isIoredisCluster(client)) return targetOfIoredisCluster(client)
+  if (isIoredis(client)) return targetOfIoredis(client)
+  throw new ClientError(
+    'client: this is no client that Sluice knows; give a Redis or Cluster of ioredis or iovalkey, or what createClient, ' +
+      'createCluster or createSentinel of node-redis made',
+  )
+}
+
+const has = (client: object, ...names: string[]): boolean => names.every(name => name in client)
+
+const isIoredisCluster = (client: UserClient): client is UserClient & IoredisClusterLike =>
+  'isCluster' in client && client.isCluster === true && has(client, 'startupNodes', 'options')
+
+const isIoredis = (client: UserClient): client is UserClient & IoredisClientLike =>
+  'isCluster' in client && client.isCluster === false && has(client, 'duplicate', 'options', 'status')
