@@ -1,0 +1,53 @@
+//! The arithmetic of Sluice's rate limits.
+//!
+//! Each function here is a pure twin of an include of the canonical Lua scripts and of the TypeScript in `src/core`: the
+//! same names, the same order of statements, the same doubles, and so the same answers to the last bit. Pure: state and now
+//! come in, the next state and the outcome go out; no clock, no I/O, no panic whatever the numbers are.
+//!
+//! ```
+//! use sluice_algorithms::{Check, GcraPlan, Op, Status, gcra};
+//!
+//! // 5 per second: an interval of 200 ms is 1.6 million ticks of 1/8 us.
+//! let plan = GcraPlan {
+//!     interval: 1_600_000.0,
+//!     cap: 8_000_000.0,
+//!     burst: 5.0,
+//!     debt_cap: 16_000_000.0,
+//!     horizon: 16_000_000.0,
+//!     settle_us: 1_000_000.0,
+//! };
+//! let mut state = None;
+//! let check = Check { op: Op::Consume, n: 5.0, at: 0.0, now: 1_790_000_000_000_000.0 };
+//! assert_eq!(gcra(&mut state, &plan, check).status, Status::Allowed);
+//!
+//! let refused = gcra(&mut state, &plan, Check { n: 1.0, ..check });
+//! assert_eq!((refused.status, refused.wait_us), (Status::Denied, 200_000.0));
+//! ```
+
+mod concurrency;
+mod fixed_window;
+mod gcra;
+mod key;
+mod muldiv;
+mod plan;
+mod quota;
+mod sliding_counter;
+mod sliding_window;
+mod step;
+mod time;
+mod token_bucket;
+
+pub use concurrency::{Lease, LeaseChange, LeaseSet, concurrency};
+pub use fixed_window::{FixedWindowState, fixed_window};
+pub use gcra::{GcraState, gcra};
+pub use key::{State, decide};
+pub use plan::{
+    BucketPlan, ConcurrencyPlan, FixedWindowPlan, GcraPlan, LEASE_UNITS_MAX, PLAN_ROW_LENGTH, Plan, QuotaPlan,
+    SlidingCounterPlan, SlidingWindowPlan,
+};
+pub use quota::{QuotaState, quota};
+pub use sliding_counter::{SlidingCounterState, sliding_counter};
+pub use sliding_window::{LogChange, WindowLog, sliding_window};
+pub use step::{Check, Op, Status, Step, Write};
+pub use time::{BACK_US, EPOCH_2020_US, EXACT_MAX, GRANULE_US};
+pub use token_bucket::{BucketState, token_bucket};

@@ -1,0 +1,83 @@
+//! Time is microseconds since the Unix epoch, as whole numbers in doubles: exact until the year 2255.
+
+/// 2020-01-01T00:00:00Z. Stored times of [`gcra`](crate::gcra()) are relative to it, so that eighths of a microsecond fit a double.
+pub const EPOCH_2020_US: f64 = 1_577_836_800_000_000.0;
+
+/// A stored time at most this far ahead of now is a clock that stepped back a little; farther ahead, it is repaired.
+pub const BACK_US: f64 = 10_000_000.0;
+
+/// Granule of expiry: a key's end moves in steps of this size, so that most writes keep the TTL.
+pub const GRANULE_US: f64 = 16_777_216.0;
+pub(crate) const GRANULE_TICKS: f64 = 8.0 * GRANULE_US;
+
+/// 2^53: every stored number and every intermediate result stays below this.
+pub const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// `floor`, inline: the baseline of x86-64 has no instruction for it and calls a function.
+#[inline(always)]
+fn floor(x: f64) -> f64 {
+    if x.abs() < EXACT_MAX {
+        let whole = x as i64 as f64;
+        // What rounds to zero keeps its sign, as it does in the other languages.
+        if whole > x { whole - 1.0 } else { whole.copysign(x) }
+    } else {
+        x
+    }
+}
+
+/// floor(a / b) for b >= 1, exact while |a| + b <= 2^53.
+#[inline(always)]
+pub(crate) fn fdiv(a: f64, b: f64) -> f64 {
+    floor(a / b)
+}
+
+/// ceil(a / b) for a >= 0 and b >= 1.
+#[inline(always)]
+pub(crate) fn cdiv(a: f64, b: f64) -> f64 {
+    floor((a + b - 1.0) / b)
+}
+
+/// The smaller one, the first when they are equal. `f64::min` has a rule for NaN, and costs more.
+#[inline(always)]
+pub(crate) fn min(a: f64, b: f64) -> f64 {
+    if b < a { b } else { a }
+}
+
+/// The larger one, the first when they are equal.
+#[inline(always)]
+pub(crate) fn max(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn division_rounds_as_floor_does_for_any_number() {
+        for x in [
+            0.0,
+            0.5,
+            1.0,
+            7.9,
+            -0.0,
+            -0.5,
+            -1.0,
+            -7.1,
+            1e15,
+            -1e15,
+            1e16,
+            -1e16,
+            1e300,
+            -1e300,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ] {
+            assert_eq!(floor(x).to_bits(), x.floor().to_bits(), "{x}");
+        }
+        assert!(floor(f64::NAN).is_nan());
+        assert_eq!(fdiv(-1.0, 8.0), -1.0);
+        assert_eq!(cdiv(9.0, 8.0), 2.0);
+        assert_eq!(cdiv(0.0, 8.0), 0.0);
+    }
+}
