@@ -1,11 +1,12 @@
 /**
- * Expands `lua/*.lua` to `lua/dist/*.lua` and writes `lua/manifest.json`.
+ * Expands `lua/*.lua` and `lua/compat/*.lua` to `lua/dist`, makes the library of functions of them, and writes
+ * `lua/golden.json` and `lua/manifest.json`.
  *
  *   node scripts/build-lua.ts            write
  *   node scripts/build-lua.ts --check    fail when what is committed differs
- *   node scripts/build-lua.ts --freeze 0.9.0    also copy dist and manifest to lua/releases/0.9.0, once
+ *   node scripts/build-lua.ts --freeze 0.9.0    also copy what was built to lua/releases/0.9.0, once
  *
- * An include is expanded in place, at the indentation of its line. Comments and blank lines stay in the source. A name
+ * An include is expanded in place, at the indentation of its line, out of `include/` beside the file. Comments and blank lines stay in the source. A name
  * in capitals that `include/constants.lua` defines becomes its number.
  */
 import { createHash } from 'node:crypto'
@@ -13,6 +14,9 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { buildGolden } from './lua-golden.ts'
+import { buildLibrary } from './lua-library.ts'
 
 const luaDir = fileURLToPath(new URL('../lua/', import.meta.url))
 const INCLUDE = /^(\s*)--- @include "([a-z_]+)"$/
@@ -22,9 +26,22 @@ const DEPTH_MAX = 8
 const CONTRACTS: Record<string, { keys: string; args: string; reply: string }> = {
   decide: { keys: 'one per check', args: 'block, lease ids', reply: 'block' },
   inspect: { keys: 'one per key', args: 'none', reply: 'array' },
+  // Of other systems' keys; each says its own in its header.
+  'compat/rate_limiter_flexible': { keys: 'one', args: 'eight numbers', reply: 'array' },
+  'compat/rate_limit_redis': { keys: 'one', args: 'seven numbers', reply: 'array' },
 }
+/** Scripts that deal with the keys of other systems. */
+const COMPAT = 'compat/'
+/** What the library of functions holds. `decide` has no flags: a full server or a replica refuses it before it runs. */
+const FUNCTIONS = [
+  { script: 'decide', flags: [] },
+  { script: 'inspect', flags: ['no-writes'] },
+]
 const WIRE_VERSION = 1
 const STATE_VERSION = 1
+/** Version of the keys, as they begin, and the shards where nobody names a number: `src/keys.ts`. */
+const KEYS = { layout: 'sl1', shards: 128 }
+const PackageFile = z.object({ version: z.string() })
 
 const constants = new Map(
   readLines('include/constants')
@@ -42,11 +59,13 @@ function expand(name: string, indent: string, depth: number): string[] {
     throw new Error(`lua/${name}.lua: includes nest deeper than ${DEPTH_MAX}; is there a cycle?`)
   return readLines(name).flatMap(line => {
     const include = INCLUDE.exec(line)
-    if (include) return expand(`include/${include[2]}`, indent + include[1], depth + 1)
+    if (include) return expand(`${folderOf(name)}include/${include[2]}`, indent + include[1], depth + 1)
     const code = line.replace(/(^|\s)--.*$/, '').trimEnd()
     return code === '' ? [] : [indent + substitute(code, name)]
   })
 }
+
+const folderOf = (name: string): string => (name.startsWith(COMPAT) ? COMPAT : '')
 
 /** Values for names. A name in capitals that nothing defines would be a global, which scripts may not read. */
 function substitute(code: string, file: string): string {
@@ -62,29 +81,49 @@ function substitute(code: string, file: string): string {
 function build(): Map<string, string> {
   const files = new Map<string, string>()
   const scripts: Record<string, object> = {}
-  for (const file of readdirSync(luaDir)
-    .filter(entry => entry.endsWith('.lua'))
-    .sort()) {
+  const texts = new Map<string, string>()
+  const sources = ['', COMPAT].flatMap(folder =>
+    readdirSync(join(luaDir, folder))
+      .filter(entry => entry.endsWith('.lua'))
+      .sort()
+      .map(entry => `${folder}${entry}`),
+  )
+  for (const file of sources) {
     const name = file.replace(/\.lua$/, '')
     const contract = CONTRACTS[name]
     if (!contract) throw new Error(`lua/${file}: say its contract in scripts/build-lua.ts`)
     const text = `${expand(name, '', 0).join('\n')}\n`
+    texts.set(name, text)
     files.set(`dist/${file}`, text)
-    scripts[name] = {
-      sha1: createHash('sha1').update(text).digest('hex'),
-      sha256: createHash('sha256').update(text).digest('hex'),
-      bytes: Buffer.byteLength(text),
-      ...contract,
-    }
+    scripts[name] = { ...digests(text), ...contract }
   }
-  const manifest = { wireVersion: WIRE_VERSION, stateVersion: STATE_VERSION, scripts }
+  const { version } = PackageFile.parse(JSON.parse(readFileSync(join(luaDir, '../package.json'), 'utf8')))
+  const library = buildLibrary(version, FUNCTIONS, texts)
+  files.set('dist/functions.lua', library.text)
+  const golden = buildGolden(new URL('../test/vectors/', import.meta.url))
+  files.set('golden.json', golden)
+  const manifest = {
+    release: version,
+    wireVersion: WIRE_VERSION,
+    stateVersion: STATE_VERSION,
+    keys: KEYS,
+    golden: digests(golden),
+    scripts,
+    functions: { library: library.name, ...digests(library.text), functions: library.functions },
+  }
   files.set('manifest.json', `${JSON.stringify(manifest, null, 2)}\n`)
   return files
 }
 
+const digests = (text: string) => ({
+  sha1: createHash('sha1').update(text).digest('hex'),
+  sha256: createHash('sha256').update(text).digest('hex'),
+  bytes: Buffer.byteLength(text),
+})
+
 const { values } = parseArgs({ options: { check: { type: 'boolean' }, freeze: { type: 'string' } } })
 const files = build()
-mkdirSync(join(luaDir, 'dist'), { recursive: true })
+mkdirSync(join(luaDir, 'dist', COMPAT), { recursive: true })
 for (const [path, text] of files) {
   const target = join(luaDir, path)
   if (existsSync(target) && readFileSync(target, 'utf8') === text) continue
@@ -102,5 +141,5 @@ if (values.freeze) {
   const release = join(luaDir, 'releases', values.freeze)
   if (existsSync(release)) throw new Error(`lua/releases/${values.freeze} exists: a release is frozen once`)
   cpSync(join(luaDir, 'dist'), join(release, 'dist'), { recursive: true })
-  cpSync(join(luaDir, 'manifest.json'), join(release, 'manifest.json'))
+  for (const file of ['manifest.json', 'golden.json']) cpSync(join(luaDir, file), join(release, file))
 }

@@ -6,6 +6,7 @@ export const entries = {
   index: 'src/index.ts',
   testing: 'src/testing/index.ts',
   engine: 'src/engine/index.ts',
+  compat: 'src/compat/index.ts',
   cli: 'src/cli/main.ts',
 } as const
 
@@ -14,6 +15,7 @@ export const publicModules: Readonly<Record<string, string>> = {
   sluice: entries.index,
   'sluice/testing': entries.testing,
   'sluice/engine': entries.engine,
+  'sluice/compat': entries.compat,
 }
 
 /** The oldest Node of `engines`: newer syntax is compiled for it. */

@@ -39,6 +39,6 @@ export const layers: readonly Layer[] = [
   ...['testing', 'replay', 'breaker', 'inbound', 'outbound', 'metrics', 'middleware', 'bullmq', 'compat'].map(
     name => ({ name, paths: [`${name}/`], imports: belowUses }),
   ),
-  { name: 'cli', paths: ['cli/'], imports: [...belowUses, 'replay'] },
+  { name: 'cli', paths: ['cli/'], imports: [...belowUses, 'replay', 'compat'] },
   { name: 'index', paths: ['index.ts'], imports: belowUses },
 ]

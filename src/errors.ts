@@ -109,9 +109,26 @@ export class StoreUnavailableError extends SluiceError {
   readonly code = 'ERR_SLUICE_STORE_UNAVAILABLE'
 }
 
+/** The keys of another system cannot hold what was asked: an operation, algorithm or request that its dialect lacks. */
+export class DialectError extends SluiceError {
+  readonly code = 'ERR_SLUICE_DIALECT'
+  /** Whose keys: `rate-limiter-flexible`, `rate-limit-redis`, `mcp-gateway`. */
+  readonly dialect: string
+
+  constructor(dialect: string, message: string) {
+    super(`the dialect '${dialect}' ${message}`)
+    this.dialect = dialect
+  }
+}
+
 /** The connection ended before the answer came. Whether the check was charged is unknown, so it must not be sent again. */
 export class ConnectionLostError extends SluiceError {
   readonly code = 'ERR_SLUICE_CONNECTION_LOST'
+}
+
+/** The store did not answer within the deadline. Whether the check was charged is unknown, so it must not be sent again. */
+export class StoreTimeoutError extends SluiceError {
+  readonly code = 'ERR_SLUICE_STORE_TIMEOUT'
 }
 
 /** The key holds a value of another Redis type. Nothing was written. */
@@ -183,6 +200,65 @@ export class ReadOnlyError extends SluiceError {
   readonly code = 'ERR_SLUICE_READ_ONLY'
 }
 
+/** What limiters on the same keys must agree on, and where it is kept. */
+interface Agreement {
+  /** Version of the states in Redis. */
+  readonly stateVersion: number
+  /** Virtual shards. */
+  readonly shards: number
+}
+
+/** This limiter would count under other keys, or in another form, than the others on this store. Nothing was charged. */
+export class MetaMismatchError extends SluiceError {
+  readonly code = 'ERR_SLUICE_META_MISMATCH'
+  readonly key: string
+  /** What this limiter is set up for. */
+  readonly own: Agreement
+  /** What the store says, and the others go by. */
+  readonly stored: Agreement
+
+  constructor(key: string, own: Agreement, stored: Agreement) {
+    super(`${mismatchText(key, own, stored)}; nothing was charged`)
+    this.key = key
+    this.own = own
+    this.stored = stored
+  }
+}
+
+function mismatchText(key: string, own: Agreement, stored: Agreement): string {
+  if (own.stateVersion !== stored.stateVersion) {
+    return (
+      `'${key}' says that the limiters on this store keep states of version ${stored.stateVersion}, and this release ` +
+      `writes version ${own.stateVersion}: run a release of that version, or give this limiter a prefix of its own`
+    )
+  }
+  return (
+    `'${key}' says that the limiters on this store use ${stored.shards} shards, and this one is set up for ` +
+    `${own.shards}, so it would count under keys of its own: set shards to ${stored.shards} here; or stop all limiters ` +
+    `and change it with 'sluice meta --set-shards ${own.shards}'`
+  )
+}
+
+/** The key that limiters agree by holds something else, so this limiter cannot know what the others do. Nothing was charged. */
+export class MetaDamagedError extends SluiceError {
+  readonly code = 'ERR_SLUICE_META_DAMAGED'
+  readonly key: string
+
+  constructor(key: string, found: string, options?: ErrorOptions) {
+    super(
+      `'${key}' holds ${found}, not what the limiters on this store agree on; nothing was charged; give this limiter a ` +
+        `prefix of its own, or write the key anew with 'sluice meta --set-shards N --force'`,
+      options,
+    )
+    this.key = key
+  }
+}
+
+/** The user of the connection may not do what Sluice needs. */
+export class PermissionError extends SluiceError {
+  readonly code = 'ERR_SLUICE_PERMISSION'
+}
+
 /** A Redis client that would send a check twice, or that is not one of the known kinds. */
 export class ClientError extends SluiceError {
   readonly code = 'ERR_SLUICE_CLIENT'
@@ -250,6 +326,8 @@ export interface SluiceErrors {
   ERR_SLUICE_RECEIPT: ReceiptError
   ERR_SLUICE_STORE_UNAVAILABLE: StoreUnavailableError
   ERR_SLUICE_CONNECTION_LOST: ConnectionLostError
+  ERR_SLUICE_STORE_TIMEOUT: StoreTimeoutError
+  ERR_SLUICE_DIALECT: DialectError
   ERR_SLUICE_WRONG_TYPE: WrongTypeError
   ERR_SLUICE_FOREIGN_VALUE: ForeignValueError
   ERR_SLUICE_STALE_PLAN: StalePlanError
@@ -257,6 +335,9 @@ export interface SluiceErrors {
   ERR_SLUICE_SCRIPTING: ScriptingError
   ERR_SLUICE_OUT_OF_MEMORY: OutOfMemoryError
   ERR_SLUICE_READ_ONLY: ReadOnlyError
+  ERR_SLUICE_META_MISMATCH: MetaMismatchError
+  ERR_SLUICE_META_DAMAGED: MetaDamagedError
+  ERR_SLUICE_PERMISSION: PermissionError
   ERR_SLUICE_CLIENT: ClientError
   ERR_SLUICE_FILE_LOCKED: FileLockedError
   ERR_SLUICE_SNAPSHOT: SnapshotError

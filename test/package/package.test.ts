@@ -68,6 +68,7 @@ describe('the packed package, installed in an empty project', () => {
     version: shipped.version,
     engine: 'object',
     testing: 'object',
+    compat: 'function',
   })
 
   test('limits when it is imported', async () => {

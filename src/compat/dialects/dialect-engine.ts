@@ -1,0 +1,69 @@
+import type { Engine } from '../../engine/engine.js'
+import { OptionError } from '../../errors.js'
+import { didYouMean, list, show } from '../../policy/refusal.js'
+import type { FixedWindowOptions, PoliciesInput } from '../../policy.js'
+import { type RateLimitRedisOptions, rateLimitRedis } from '../rate-limit-redis.js'
+import { type RateLimiterFlexibleOptions, rateLimiterFlexible } from '../rate-limiter-flexible.js'
+import { CounterEngine } from './counter-engine.js'
+import { DialectConnection, type DialectStore } from './dialect-store.js'
+
+/** An engine on the keys of another system, for `createLimiter({ store: engine, policies: engine.policies })`. */
+export interface DialectEngine<P extends PoliciesInput = PoliciesInput> extends Engine {
+  /** The limiters of that system as policies of the same names. */
+  readonly policies: P
+}
+
+export interface RateLimiterFlexibleDialect<N extends string = string> {
+  readonly dialect: 'rate-limiter-flexible'
+  readonly store: DialectStore
+  /** The options of each limiter of the fleet, by the name its policy is to have. */
+  readonly limiters: Readonly<Record<N, RateLimiterFlexibleOptions>>
+}
+
+export interface RateLimitRedisDialect<N extends string = string> {
+  readonly dialect: 'rate-limit-redis'
+  readonly store: DialectStore
+  /** The options of each limiter of the fleet, by the name its policy is to have. */
+  readonly limiters: Readonly<Record<N, RateLimitRedisOptions>>
+}
+
+export type DialectOptions = RateLimiterFlexibleDialect | RateLimitRedisDialect
+
+const DIALECTS: readonly DialectOptions['dialect'][] = ['rate-limiter-flexible', 'rate-limit-redis']
+
+/**
+ * Makes an engine that reads and writes the keys of another system by that system's own arithmetic, so that replicas of
+ * both share their counters while a fleet moves over. `docs/migration.md` tells what is kept of each.
+ *
+ * ```ts
+ * const engine = createDialectEngine({
+ *   dialect: 'rate-limiter-flexible', store: 'redis://…',
+ *   limiters: { login: { points: 5, duration: 900, keyPrefix: 'login_fail' } },
+ * })
+ * const limiter = createLimiter({ store: engine, policies: engine.policies })
+ * ```
+ *
+ * @throws OptionError listing everything that is wrong with the options
+ */
+export function createDialectEngine<const N extends string>(
+  options: RateLimiterFlexibleDialect<N>,
+): DialectEngine<Readonly<Record<N, FixedWindowOptions>>>
+export function createDialectEngine<const N extends string>(
+  options: RateLimitRedisDialect<N>,
+): DialectEngine<Readonly<Record<N, FixedWindowOptions>>>
+export function createDialectEngine(options: DialectOptions): DialectEngine {
+  // Connects last, when everything else about the options is known to be right.
+  const connect = () => new DialectConnection(options.dialect, options.store)
+  switch (options.dialect) {
+    case 'rate-limiter-flexible':
+      return new CounterEngine(rateLimiterFlexible(options.limiters), connect())
+    case 'rate-limit-redis':
+      return new CounterEngine(rateLimitRedis(options.limiters), connect())
+    default: {
+      const { dialect } = options as { readonly dialect?: unknown }
+      throw new OptionError(
+        `${show(dialect)} is not a dialect; dialects are ${list(DIALECTS)}${didYouMean(String(dialect), DIALECTS)}`,
+      )
+    }
+  }
+}
