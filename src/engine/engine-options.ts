@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { Clock } from '../core/time.js'
 import { OptionError } from '../errors.js'
@@ -6,6 +5,14 @@ import { createKeyBuilder } from '../keys.js'
 import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
 import { readWait } from '../policy/values.js'
 import type { DurationText } from '../policy.js'
+import {
+  isRedisStoreOptions,
+  isUserClient,
+  type RedisStoreOptions,
+  readRedisStore,
+  type UserClient,
+} from '../redis/store-options.js'
+import { STORE_SCHEMES, withoutSecrets } from '../redis/store-url.js'
 import type { Engine, SyncEngine } from './engine.js'
 
 /** A file of this process: its counters outlive it. */
@@ -20,18 +27,20 @@ export interface FileStoreOptions {
 export type InProcessStore = 'memory' | `file:${string}` | FileStoreOptions | SyncEngine
 
 /** Where counters live. */
-export type Store = InProcessStore | Redis | Engine | (string & {})
+export type Store = InProcessStore | RedisStoreOptions | UserClient | Engine | (string & {})
 
 export interface EngineOptions {
   /**
    * - `'memory'` (default): this process.
    * - `'file:PATH'` or `{ file: PATH, interval: '5s' }`: this process, with a snapshot that the next one goes on with.
-   * - `'redis://user:password@host:port/db'`, `'rediss://…'` for TLS, `'/run/redis.sock'` for a Unix socket: a fleet.
-   * - an ioredis client: a connection like it is opened, yours stays yours.
+   * - `'redis://user:password@host:6379/0'`, `'rediss://…'` for TLS, `'/run/redis.sock'` for a Unix socket,
+   *   `'redis+cluster://user:password@host1,host2'`, `'redis+sentinel://user:password@host1,host2/name/0'`: a fleet.
+   * - the same with more to say, as an object: `{ url, cluster, sentinel, username, password, database, tls }`.
+   * - a client of ioredis, iovalkey or node-redis, or `{ client }`: connections like it are opened, yours stays yours.
    * - an `Engine` of your own.
    */
   readonly store?: Store | undefined
-  /** Stands before every key in Redis, followed by a `:`. Default: the `keyPrefix` of an ioredis client, else none. */
+  /** Stands before every key in Redis, followed by a `:`. Default: the `keyPrefix` of a client, else none. */
   readonly prefix?: string | undefined
   /** Virtual shards in Redis, a power of two up to 1024, the same for all limiters on the same keys. Default: 128. */
   readonly shards?: number | undefined
@@ -49,12 +58,14 @@ const hasMethod = (value: unknown, name: string): boolean =>
 export const isEngine = (store: unknown): store is Engine =>
   ['decide', 'ready', 'close'].every(method => hasMethod(store, method))
 
-export const isClient = (store: unknown): store is Redis => hasMethod(store, 'duplicate')
+/** Is it a store in Redis? */
+export const isRedisStore = (store: unknown): store is string | RedisStoreOptions | UserClient =>
+  (typeof store === 'string' && store !== 'memory' && !store.startsWith(FILE)) ||
+  isUserClient(store) ||
+  isRedisStoreOptions(store)
 
 /** What a store begins with that is a file. */
 export const FILE = 'file:'
-
-const isServerUrl = (store: string): boolean => /^(rediss?:\/\/|\/)/.test(store)
 
 /** An optional value of a type that TypeScript knows, with the problem that a function finds in it. */
 const checked = (problem: (value: unknown) => string | undefined) =>
@@ -67,8 +78,10 @@ const ofType = (accepted: string) => ({
   error: (issue: { input?: unknown }) => `${show(issue.input)} is not ${accepted}`,
 })
 
-const WORDS = ['memory', 'file:', 'redis://', 'rediss://']
-const ACCEPTED = "write 'memory', 'file:PATH' or 'redis://host:6379', or give an ioredis client or an engine"
+const WORDS = ['memory', FILE, ...STORE_SCHEMES]
+const ACCEPTED =
+  "write 'memory', 'file:PATH', 'redis://host:6379', 'redis+cluster://…' or 'redis+sentinel://…', or give options, a " +
+  'client of ioredis, iovalkey or node-redis, or an engine'
 
 const FILE_STORE = z.strictObject({
   file: z.string(ofType('the path of a file')).min(1, ofType('the path of a file')),
@@ -79,16 +92,23 @@ const FILE_STORE = z.strictObject({
 })
 
 function storeProblem(store: unknown): string | undefined {
-  if (store === 'memory' || isEngine(store) || isClient(store)) return undefined
+  if (store === 'memory' || isEngine(store)) return undefined
   if (typeof store === 'object' && store !== null && 'file' in store) {
     const read = FILE_STORE.safeParse(store)
     return read.error?.issues.map(fileStoreProblem).join('; ')
   }
-  if (typeof store !== 'string') return `${show(store)} is no store; ${ACCEPTED}`
-  if (isServerUrl(store) || (store.startsWith(FILE) && store.length > FILE.length)) return undefined
-  const scheme = store.includes('://') ? store.slice(0, store.indexOf('://') + 3) : store
-  return `${show(store)} is no store; ${ACCEPTED}${didYouMean(scheme, WORDS)}`
+  if (typeof store === 'string' && store.startsWith(FILE) && store.length > FILE.length) return undefined
+  if (!isRedisStore(store)) return `${show(store)} is no store; ${ACCEPTED}`
+  if (typeof store === 'string' && !store.startsWith('/') && !isServerUrl(store)) {
+    const scheme = store.includes('://') ? store.slice(0, store.indexOf('://') + 3) : store
+    return `${show(withoutSecrets(store))} is no store; ${ACCEPTED}${didYouMean(scheme, WORDS)}`
+  }
+  const read = readRedisStore(store)
+  return read instanceof Refusal ? read.message : undefined
 }
+
+const isServerUrl = (store: string): boolean =>
+  STORE_SCHEMES.some(scheme => store.toLowerCase().startsWith(scheme))
 
 function fileStoreProblem(issue: z.core.$ZodIssue): string {
   if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`

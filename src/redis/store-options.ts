@@ -162,9 +162,13 @@ export function isUserClient(value: unknown): value is UserClient {
   )
 }
 
-/** Is it an object that says where a store on Redis is? */
+/** Is it an object that is written to say where a store on Redis is? Whether it says so well is another matter. */
 export const isRedisStoreOptions = (value: unknown): value is RedisStoreOptions =>
-  typeof value === 'object' && value !== null && !isUserClient(value) && WAYS.some(way => way in value)
+  typeof value === 'object' &&
+  value !== null &&
+  Object.getPrototypeOf(value) === Object.prototype &&
+  !isUserClient(value) &&
+  !('file' in value)
 
 /**
  * Reads a store on Redis: an address, options, or a client.

@@ -4,10 +4,7 @@ import { createRedisEngine } from '../../src/engine/redis-engine.js'
 import { describeEngine } from './engine-contract.js'
 import { describeLimiter } from './limiter-contract.js'
 
-const store = () => ({ url: inject('redisUrl'), prefix: `conformance-${randomUUID()}` })
+const store = () => ({ store: inject('redisUrl'), prefix: `conformance-${randomUUID()}` })
 
 describeEngine('the Redis engine', clock => createRedisEngine({ ...store(), clock }))
-describeLimiter('Redis', () => {
-  const { url, prefix } = store()
-  return { store: url, prefix }
-})
+describeLimiter('Redis', store)

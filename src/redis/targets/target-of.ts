@@ -1,7 +1,7 @@
 import { ClientError, OptionError } from '../../errors.js'
 import { Refusal } from '../../policy/refusal.js'
 import type { RedisTarget } from '../redis-client.js'
-import { type RedisStoreOptions, readRedisStore, type UserClient } from '../store-options.js'
+import { isUserClient, type RedisStoreOptions, readRedisStore, type UserClient } from '../store-options.js'
 import {
   type IoredisClientLike,
   type IoredisClusterLike,
@@ -24,8 +24,10 @@ export function targetOf(store: string | RedisStoreOptions | UserClient): RedisT
 
 /** The prefix that a client of the user's writes before its keys; undefined when it has none, or there is no client. */
 export function keyPrefixOf(store: string | RedisStoreOptions | UserClient): string | undefined {
-  const client = typeof store === 'object' && 'client' in store ? store.client : store
-  const options: unknown = typeof client === 'object' && 'options' in client ? client.options : undefined
+  // Commands are methods: `client` is one of them.
+  const client = typeof store === 'object' && !isUserClient(store) ? store.client : store
+  if (typeof client !== 'object' || !('options' in client)) return undefined
+  const { options } = client
   const prefix =
     typeof options === 'object' && options !== null && 'keyPrefix' in options ? options.keyPrefix : ''
   return typeof prefix === 'string' && prefix !== '' ? prefix : undefined

@@ -32,7 +32,7 @@ describe('options of createLimiter', () => {
     expect(messageOf(broken)).toBe(
       [
         '7 problems:',
-        "  store: 'memroy' is no store; write 'memory', 'file:PATH' or 'redis://host:6379', or give an ioredis client or an engine; did you mean 'memory'?",
+        "  store: 'memroy' is no store; write 'memory', 'file:PATH', 'redis://host:6379', 'redis+cluster://…' or 'redis+sentinel://…', or give options, a client of ioredis, iovalkey or node-redis, or an engine; did you mean 'memory'?",
         "  prefix: 'a{b}' cannot stand before keys; use up to 128 letters, digits and _ - . : / @ (braces would choose the slot in a cluster)",
         '  shards: 3 is not a power of two from 1 to 1024; leave it out for 128',
         '  maxKeys: 0 is not a whole number of at least 1',
@@ -52,7 +52,10 @@ describe('options of createLimiter', () => {
     [{ policies, store: 6379 }, 'store: 6379 is no store'],
     [{ policies, store: 'http://host' }, "store: 'http://host' is no store"],
     [{ policies, store: 'redi://host' }, "did you mean 'redis://'?"],
-    [{ policies, store: {} }, 'store: an object is no store'],
+    [{ policies, store: {} }, 'store: says none of url, cluster, sentinel, client, and one is needed'],
+    [{ policies, store: { clutser: 'h' } }, "'clutser' is not an option of a store on Redis"],
+    [{ policies, store: { clutser: 'h' } }, "did you mean 'cluster'?"],
+    [{ policies, store: 'redis://user:secret@/0' }, "store: 'redis://…@/0' names no host"],
     [{ policies, store: 'file:' }, "store: 'file:' is no store"],
     [{ policies, store: { file: '' } }, "store: file: '' is not the path of a file"],
     [{ policies, store: { file: 'f', interval: 5 } }, 'interval: 5 is a number without a unit'],
