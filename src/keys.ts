@@ -82,6 +82,14 @@ function readPrefix(prefix = ''): string {
   return prefix === '' || prefix.endsWith(':') ? prefix : `${prefix}:`
 }
 
+/**
+ * The key of what all limiters on these keys agree on. It has no hash tag: on a cluster it lives at the node of its own
+ * slot.
+ *
+ * @throws OptionError when the prefix cannot be used
+ */
+export const metaKeyOf = (prefix?: string): string => `${readPrefix(prefix)}${LAYOUT}:meta`
+
 function shardTags(shards: number): readonly string[] {
   const step = SHARD_TAGS.length / shards
   if (!Number.isInteger(shards) || shards < 1 || !Number.isInteger(step)) {

@@ -1,27 +1,20 @@
 import type { Check, Outcome } from '../engine/engine.js'
-import { ClosedError, StoreUnavailableError } from '../errors.js'
+import { ClosedError } from '../errors.js'
 import { FlightWindow } from './flight-window.js'
+import type { MetaAgreement } from './meta.js'
 import type { RedisClient } from './redis-client.js'
 import { ReplyReader } from './reply.js'
-import { BATCH_CHECKS_MAX, type KeyedRequest, RequestBlock } from './request-block.js'
+import { BATCH_CHECKS_MAX, RequestBlock } from './request-block.js'
 import { runScript, type Script } from './scripts.js'
 import { translateServerError } from './server-errors.js'
-
-/** Requests that wait to be sent. More would only wait longer than anybody does. */
-const WAITING_MAX = 100_000
-/** Batches under way whatever the window says: bounds what piles up behind a stalled server. */
-const IN_FLIGHT_MAX = 32
-/**
- * A batch of so many checks is full: a larger one costs the server hardly less per check, and keeps this process idle
- * for longer. Several of this size under way keep both ends busy.
- */
-const FULL_BATCH_CHECKS = 32
-
-interface Waiting extends KeyedRequest {
-  readonly signal: AbortSignal | undefined
-  readonly resolve: (outcome: Outcome) => void
-  readonly reject: (reason: unknown) => void
-}
+import {
+  FULL_BATCH_CHECKS,
+  IN_FLIGHT_MAX,
+  rejectOnAbort,
+  tooManyWait,
+  WAITING_MAX,
+  type Waiting,
+} from './waiting.js'
 
 /**
  * Turns requests into batches, first come, first served, without a timer:
@@ -37,6 +30,7 @@ interface Waiting extends KeyedRequest {
 export class Batcher {
   readonly #client: RedisClient
   readonly #script: Script
+  readonly #agreement: MetaAgreement | undefined
   readonly #elapsedMs: () => number
   readonly #window = new FlightWindow()
   readonly #block = new RequestBlock()
@@ -54,11 +48,13 @@ export class Batcher {
   /**
    * @param script `decide`
    * @param elapsedMs a clock that never steps back, to measure round trips with
+   * @param agreement what has to be reached before the first batch leaves; undefined where nobody shares these keys
    */
-  constructor(client: RedisClient, script: Script, elapsedMs: () => number) {
+  constructor(client: RedisClient, script: Script, elapsedMs: () => number, agreement?: MetaAgreement) {
     this.#client = client
     this.#script = script
     this.#elapsedMs = elapsedMs
+    this.#agreement = agreement
   }
 
   /**
@@ -76,11 +72,7 @@ export class Batcher {
   ): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new ClosedError('the limiter was closed'))
     if (signal?.aborted) return Promise.reject(signal.reason)
-    if (this.#waiting.length - this.#head >= WAITING_MAX) {
-      return Promise.reject(
-        new StoreUnavailableError(`${WAITING_MAX} requests wait for Redis already; nothing was charged`),
-      )
-    }
+    if (this.#waiting.length - this.#head >= WAITING_MAX) return Promise.reject(tooManyWait())
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
     this.#waiting.push({ checks, keys, nowUs, signal, resolve, reject })
     if (signal !== undefined) rejectOnAbort(promise, reject, signal)
@@ -117,6 +109,10 @@ export class Batcher {
     this.#flushDue = false
     this.#turnTaken = false
     if (this.#client.state === 'connecting') return
+    if (this.#agreement?.reached === false && this.#head < this.#waiting.length) {
+      this.#agree(this.#agreement)
+      return
+    }
     while (this.#head < this.#waiting.length && this.#mayLeave()) this.#send()
     if (this.#head === this.#waiting.length) {
       this.#waiting.length = 0
@@ -126,6 +122,18 @@ export class Batcher {
       this.#waiting.splice(0, this.#head)
       this.#head = 0
     }
+  }
+
+  /** What waits goes on waiting, and leaves in one batch; or is refused, where the limiter may not use these keys. */
+  #agree(agreement: MetaAgreement): void {
+    agreement.ask().then(
+      () => this.wake(),
+      error => {
+        for (const { reject } of this.#waiting.splice(0).slice(this.#head)) reject(error)
+        this.#head = 0
+        this.wake()
+      },
+    )
   }
 
   #mayLeave(): boolean {
@@ -206,15 +214,4 @@ export class Batcher {
     this.#inFlight--
     this.wake()
   }
-}
-
-function rejectOnAbort(
-  promise: Promise<unknown>,
-  reject: (reason: unknown) => void,
-  signal: AbortSignal,
-): void {
-  const onAbort = () => reject(signal.reason)
-  const forget = () => signal.removeEventListener('abort', onAbort)
-  signal.addEventListener('abort', onAbort, { once: true })
-  promise.then(forget, forget)
 }

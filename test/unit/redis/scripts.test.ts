@@ -14,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }))
 
-const load = () => loadScripts(pathToFileURL(`${folder}/`))
+const load = () => loadScripts('evalsha', pathToFileURL(`${folder}/`))
 
 test('scripts come from the package, with the digest of their source', () => {
   expect(loadScripts()).toEqual(load())
