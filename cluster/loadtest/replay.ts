@@ -1,4 +1,5 @@
 import { Op, Status } from '../../src/core/step.js'
+import type { SluiceErrorCode } from '../../src/errors.js'
 import type { PolicyLimit } from '../../src/policy.js'
 import { type Admission, brokenBound } from '../../test/support/history.js'
 import { KeyModel } from '../../test/support/key-model.js'
@@ -30,7 +31,7 @@ export function replay(limit: PolicyLimit, recordings: readonly Recording[]): Re
     for (const entry of recording) {
       if (entry.policy !== limit.policy) continue
       if (entry.kind === 'undecided') {
-        if (mayBeCharged(entry.code)) uncertain += entry.n
+        if (!UNCHARGED.has(entry.code)) uncertain += entry.n
       } else if (entry.status >= Status.denied) {
         const entries = bySubject.get(entry.subject)
         if (entries === undefined) bySubject.set(entry.subject, [{ ...entry, gateway }])
@@ -48,8 +49,14 @@ export function replay(limit: PolicyLimit, recordings: readonly Recording[]): Re
   }
 }
 
-/** All other errors say of themselves that nothing was charged. */
-const mayBeCharged = (code: string): boolean => code === 'ERR_SLUICE_CONNECTION_LOST'
+/** Errors that say of themselves that nothing was charged. */
+const UNCHARGED: ReadonlySet<string> = new Set<SluiceErrorCode>([
+  'ERR_SLUICE_STORE_UNAVAILABLE',
+  'ERR_SLUICE_READ_ONLY',
+  'ERR_SLUICE_OUT_OF_MEMORY',
+  'ERR_SLUICE_SCRIPTING',
+  'ERR_SLUICE_CLOSED',
+])
 
 function replaySubject(limit: PolicyLimit, subject: string, entries: Placed[]): Replayed {
   // Entries of one gateway stand in their order already, and the sort is stable.
@@ -89,7 +96,7 @@ const boundOf = (limit: PolicyLimit) => ({
 })
 
 /** What was admitted, each with the end of its hold where units are held. */
-function admissionsOf(limit: PolicyLimit, entries: readonly Decided[]): Admission[] {
+export function admissionsOf(limit: PolicyLimit, entries: readonly Decided[]): Admission[] {
   return entries
     .filter(({ op, status }) => op === Op.consume && status === Status.allowed)
     .map(({ nowUs, n, leaseId }) => {

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/core/time.js'
+import { aboveLine } from '../support/history.js'
+import { type RedisServer, startRedis } from '../support/redis-server.js'
+import {
+  expectExact,
+  expectExactButUnanswered,
+  expectNoLeakedKeys,
+  FleetUnderLoad,
+  POLICIES,
+  POLICY_NAMES,
+  WINDOW_US,
+} from './fleet-under-load.js'
+
+/** A pause of half a minute in production; here long enough for a few hundred checks to pile up. */
+const PAUSE_MS = Number(process.env.SLUICE_TEST_PAUSE_MS ?? 2000)
+const FLUSH_EVERY_MS = 100
+
+const running: { stop(): Promise<void> }[] = []
+
+afterEach(async () => {
+  for (const each of running.splice(0).reverse()) await each.stop()
+})
+
+async function startServer(args: readonly string[] = [], port?: number): Promise<RedisServer> {
+  const server = await startRedis({ args, ...(port !== undefined && { port }) })
+  running.push(server)
+  return server
+}
+
+async function startFleet(store: string): Promise<FleetUnderLoad> {
+  const fleet = new FleetUnderLoad({ stores: [store, store, store] })
+  running.push(fleet)
+  await fleet.untilDecided(200)
+  return fleet
+}
+
+test('Redis killed under load and started again without its data: two bounds at most, and nothing hangs', async () => {
+  const first = await startServer()
+  const fleet = await startFleet(first.url)
+  await first.stop()
+  // One machine: the clocks of its servers and of this process are one.
+  const deadUs = systemClock.nowUs()
+  await fleet.untilUndecided(200)
+  const second = await startServer([], first.port)
+  await fleet.untilDecided(400)
+  await fleet.stop()
+
+  for (const policy of POLICY_NAMES) {
+    // Each server by itself decided exactly; what was on its way when the first one died died with it.
+    const lives = [fleet.replay(policy, 0, deadUs), fleet.replay(policy, deadUs)] as const
+    for (const { allowed, expected, uncertain, brokenBound } of lives) {
+      expect([policy, brokenBound]).toEqual([policy, undefined])
+      expect(allowed).toBeLessThanOrEqual(expected)
+      expect(allowed).toBeGreaterThanOrEqual(expected - uncertain)
+    }
+    // The promise of a store without persistence, and a proof that it lost its counters.
+    const { limit } = POLICIES[policy]
+    for (const admissions of fleet.admissions(policy)) {
+      expect(aboveLine(admissions, { limit, windowUs: WINDOW_US }, 2 * limit, 0)).toBeUndefined()
+      expect(admissions.length).toBeGreaterThan(limit)
+    }
+  }
+  await expectNoLeakedKeys(second)
+})
+
+test('Redis stopped and let go on: what was asked meanwhile is decided once, and exactly', async () => {
+  const server = await startServer()
+  const fleet = await startFleet(server.url)
+  process.kill(server.pid, 'SIGSTOP')
+  await sleep(PAUSE_MS)
+  process.kill(server.pid, 'SIGCONT')
+  await fleet.untilDecided(200)
+  await fleet.stop()
+  expectExactButUnanswered(fleet)
+  await expectNoLeakedKeys(server)
+})
+
+test('SCRIPT FLUSH every 100 ms: no check fails, and none is charged twice', async () => {
+  const server = await startServer()
+  const fleet = await startFleet(server.url)
+  for (let flushes = 0; flushes < 15; flushes++) {
+    await server.cli('SCRIPT', 'FLUSH')
+    await sleep(FLUSH_EVERY_MS)
+  }
+  await fleet.stop()
+  expect(fleet.storeErrors).toEqual([])
+  expectExact(fleet)
+  await expectNoLeakedKeys(server)
+})
+
+test('out of memory with noeviction: nothing is charged, and all goes on once there is room', async () => {
+  const server = await startServer(['--maxmemory-policy', 'noeviction'])
+  const fleet = await startFleet(server.url)
+  await server.cli('CONFIG', 'SET', 'maxmemory', '1')
+  // Refusals write nothing and are decided all the same; keys have to end before there is anything to write.
+  await server.cli('FLUSHALL')
+  const flushedUs = systemClock.nowUs()
+  await fleet.untilUndecided(200)
+  await server.cli('CONFIG', 'SET', 'maxmemory', '0')
+  await fleet.untilDecided(200)
+  await fleet.stop()
+  expect(fleet.storeErrors).toEqual(['ERR_SLUICE_OUT_OF_MEMORY'])
+  for (const policy of POLICY_NAMES) {
+    const { allowed, expected, difference } = fleet.replay(policy, flushedUs)
+    expect([policy, difference, allowed]).toEqual([policy, undefined, expected])
+    expect(allowed).toBeGreaterThan(0)
+  }
+  await expectNoLeakedKeys(server)
+})
+
+test('a server that turns into a read-only replica, and back: nothing is charged meanwhile', async () => {
+  const server = await startServer()
+  const other = await startServer()
+  const fleet = await startFleet(server.url)
+  await server.cli('REPLICAOF', '127.0.0.1', String(other.port))
+  const demotedUs = systemClock.nowUs()
+  await fleet.untilUndecided(200)
+  await server.cli('REPLICAOF', 'NO', 'ONE')
+  await fleet.untilDecided(200)
+  await fleet.stop()
+  expect(fleet.storeErrors).toContain('ERR_SLUICE_READ_ONLY')
+  for (const policy of POLICY_NAMES) {
+    // Its counters became those of the other server, which had none: as much as a restart without persistence.
+    for (const part of [fleet.replay(policy, 0, demotedUs), fleet.replay(policy, demotedUs)]) {
+      expect([policy, part.brokenBound]).toEqual([policy, undefined])
+    }
+  }
+  await expectNoLeakedKeys(server)
+})
+
+test('a key of the wrong type: its user gets the error that names it, and all others are counted as ever', async () => {
+  const server = await startServer()
+  const fleet = await startFleet(server.url)
+  const key = await server.cli('--scan', '--pattern', '*:gcra:gcra:user-0')
+  // At once: under load the key would be back between two commands.
+  const replace = `redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'not', 'ours')`
+  await server.cli('EVAL', replace, '1', key)
+  await fleet.untilEnded(200)
+  await fleet.stop()
+  const failed = fleet.endings.filter(({ code }) => code !== undefined)
+  expect([...new Set(failed.map(({ policy, code }) => `${policy} ${code}`))]).toEqual([
+    'gcra ERR_SLUICE_WRONG_TYPE',
+  ])
+  expect(await server.cli('LRANGE', key, '0', '-1')).toBe('not\nours')
+  for (const policy of POLICY_NAMES) {
+    const { difference, brokenBound } = fleet.replay(policy)
+    expect([policy, difference, brokenBound]).toEqual([policy, undefined, undefined])
+  }
+})
