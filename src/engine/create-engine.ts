@@ -1,8 +1,9 @@
 import { cdiv } from '../core/time.js'
 import { createKeyBuilder, type KeyBuilder } from '../keys.js'
 import { parseDuration } from '../policy.js'
+import { keyPrefixOf } from '../redis/targets/target-of.js'
 import type { Engine } from './engine.js'
-import { type EngineOptions, FILE, isClient, isEngine, type Store } from './engine-options.js'
+import { type EngineOptions, FILE, type FileStoreOptions, isEngine, isRedisStore } from './engine-options.js'
 import { FileEngine } from './file-engine.js'
 import { MemoryEngine } from './memory-engine.js'
 import { createRedisEngine } from './redis-engine.js'
@@ -13,6 +14,11 @@ export interface EngineSetup {
   readonly keyOf: KeyBuilder
 }
 
+export interface EngineSettings extends EngineOptions {
+  /** False: nobody else counts under this prefix in Redis. Default: true. */
+  readonly shared?: boolean
+}
+
 /**
  * Makes the engine of a store: the only place that chooses one. Takes options that were read before.
  *
@@ -21,30 +27,27 @@ export interface EngineSetup {
  * @throws FileLockedError, SnapshotError when a file cannot be had
  */
 export function createEngine(
-  options: EngineOptions,
+  options: EngineSettings,
   onWarning?: (message: string, error: unknown) => void,
 ): EngineSetup {
-  const { store = 'memory', shards, maxKeys, clock } = options
-  const prefix = options.prefix ?? (isClient(store) ? store.options.keyPrefix : undefined)
+  const { store = 'memory', shards, maxKeys, clock, shared } = options
+  const prefix = options.prefix ?? (isRedisStore(store) ? keyPrefixOf(store) : undefined)
   const keys = { ...(prefix !== undefined && { prefix }), ...(shards !== undefined && { shards }) }
   const keyOf = createKeyBuilder(keys)
   const own = { ...(clock !== undefined && { clock }), ...(maxKeys !== undefined && { maxKeys }) }
   if (store === 'memory') return { engine: new MemoryEngine(own), keyOf }
   if (isEngine(store)) return { engine: store, keyOf }
-  const file = fileOf(store)
-  if (file !== undefined) {
-    const warning = onWarning === undefined ? {} : { onWarning }
-    return { engine: new FileEngine({ ...own, ...file, ...warning }), keyOf }
+  if (isRedisStore(store)) {
+    const asked = { ...(clock !== undefined && { clock }), ...(shared !== undefined && { shared }) }
+    return { engine: createRedisEngine({ store, ...keys, ...asked }), keyOf }
   }
-  const where = isClient(store) ? { client: store } : { url: store as string }
-  return { engine: createRedisEngine({ ...where, ...keys, ...(clock !== undefined && { clock }) }), keyOf }
+  const warning = onWarning === undefined ? {} : { onWarning }
+  return { engine: new FileEngine({ ...own, ...fileOf(store), ...warning }), keyOf }
 }
 
-/** The file of a store, as its engine takes it; undefined when it is no file. */
-function fileOf(store: Store): { readonly path: string; readonly intervalMs?: number } | undefined {
-  if (typeof store === 'string')
-    return store.startsWith(FILE) ? { path: store.slice(FILE.length) } : undefined
-  if (!('file' in store)) return undefined
+/** The file of a store, as its engine takes it. */
+function fileOf(store: string | FileStoreOptions): { readonly path: string; readonly intervalMs?: number } {
+  if (typeof store === 'string') return { path: store.slice(FILE.length) }
   const { file, interval } = store
   if (interval === undefined) return { path: file }
   return { path: file, intervalMs: cdiv(parseDuration(interval), 1000) }

@@ -1,7 +1,6 @@
 import type { Check, Outcome } from '../engine/engine.js'
 import { ClosedError } from '../errors.js'
 import { FlightWindow } from './flight-window.js'
-import type { MetaAgreement } from './meta.js'
 import type { RedisClient } from './redis-client.js'
 import { ReplyReader } from './reply.js'
 import { BATCH_CHECKS_MAX, RequestBlock } from './request-block.js'
@@ -30,7 +29,6 @@ import {
 export class Batcher {
   readonly #client: RedisClient
   readonly #script: Script
-  readonly #agreement: MetaAgreement | undefined
   readonly #elapsedMs: () => number
   readonly #window = new FlightWindow()
   readonly #block = new RequestBlock()
@@ -48,13 +46,11 @@ export class Batcher {
   /**
    * @param script `decide`
    * @param elapsedMs a clock that never steps back, to measure round trips with
-   * @param agreement what has to be reached before the first batch leaves; undefined where nobody shares these keys
    */
-  constructor(client: RedisClient, script: Script, elapsedMs: () => number, agreement?: MetaAgreement) {
+  constructor(client: RedisClient, script: Script, elapsedMs: () => number) {
     this.#client = client
     this.#script = script
     this.#elapsedMs = elapsedMs
-    this.#agreement = agreement
   }
 
   /**
@@ -109,10 +105,6 @@ export class Batcher {
     this.#flushDue = false
     this.#turnTaken = false
     if (this.#client.state === 'connecting') return
-    if (this.#agreement?.reached === false && this.#head < this.#waiting.length) {
-      this.#agree(this.#agreement)
-      return
-    }
     while (this.#head < this.#waiting.length && this.#mayLeave()) this.#send()
     if (this.#head === this.#waiting.length) {
       this.#waiting.length = 0
@@ -122,18 +114,6 @@ export class Batcher {
       this.#waiting.splice(0, this.#head)
       this.#head = 0
     }
-  }
-
-  /** What waits goes on waiting, and leaves in one batch; or is refused, where the limiter may not use these keys. */
-  #agree(agreement: MetaAgreement): void {
-    agreement.ask().then(
-      () => this.wake(),
-      error => {
-        for (const { reject } of this.#waiting.splice(0).slice(this.#head)) reject(error)
-        this.#head = 0
-        this.wake()
-      },
-    )
   }
 
   #mayLeave(): boolean {

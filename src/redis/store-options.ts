@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
 import type { NodeAddress } from './redis-client.js'
+import type { ScriptBuild } from './scripts.js'
 import { readNodes, readStoreUrl, type StorePlace, withoutSecrets } from './store-url.js'
 
 /** PEM text, or the bytes of a file that holds it. */
@@ -58,6 +59,11 @@ export interface RedisStoreOptions {
   readonly tls?: TlsOptions | undefined
   /** Takes a `client` although it cannot be told to send no command late or twice: a check may then be charged twice. */
   readonly allowReplay?: boolean | undefined
+  /**
+   * How scripts are called: `'evalsha'`, or `'functions'` for a library that is loaded once and stays with the data, with
+   * FCALL. They do the same to the same keys, and may be mixed in a fleet. Default: `'evalsha'`.
+   */
+  readonly scripts?: ScriptBuild | undefined
 }
 
 /** What connections that Sluice opens by itself are made of. */
@@ -140,6 +146,7 @@ const STORE = z.strictObject({
   ...access,
   database: z.int(wrong('the number of a database')).min(0, wrong('the number of a database')).optional(),
   allowReplay: yesOrNo.optional(),
+  scripts: z.enum(['evalsha', 'functions'], wrong("'evalsha' or 'functions'")).optional(),
 })
 type Written = z.infer<typeof STORE>
 
@@ -169,6 +176,10 @@ export const isRedisStoreOptions = (value: unknown): value is RedisStoreOptions 
   Object.getPrototypeOf(value) === Object.prototype &&
   !isUserClient(value) &&
   !('file' in value)
+
+/** How scripts are called on this store. */
+export const scriptBuildOf = (store: unknown): ScriptBuild =>
+  (isRedisStoreOptions(store) ? store.scripts : undefined) ?? 'evalsha'
 
 /**
  * Reads a store on Redis: an address, options, or a client.

@@ -47,9 +47,8 @@ export function addInspectCommand(program: Command, output: Output, onExit: (cod
 }
 
 async function readKey(key: string, url: string): Promise<{ found: InspectedKey; nowUs: number }> {
-  const engine = createRedisEngine({ url })
+  const engine = createRedisEngine({ store: url })
   try {
-    await engine.ready()
     const { keys, nowUs } = await engine.inspect([key])
     return { found: keys[0] as InspectedKey, nowUs }
   } finally {

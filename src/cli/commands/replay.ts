@@ -152,7 +152,7 @@ function openEngine(store: string, clock: LogClock): Engine {
   const own =
     store === 'memory'
       ? { maxKeys: SUBJECTS_MAX }
-      : { prefix: `sluice-replay-${randomBytes(6).toString('hex')}` }
+      : { prefix: `sluice-replay-${randomBytes(6).toString('hex')}`, shared: false }
   return createEngine({ store, clock, ...own }).engine
 }
 
