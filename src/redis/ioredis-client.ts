@@ -18,7 +18,7 @@ const CONNECT_TIMEOUT_MS = 5_000
 const isReadOnlyReply = (error: Error): boolean => new ServerError(error.message).kind === 'READONLY'
 
 /** Switches off everything by which ioredis sends a command later or twice. */
-const AT_MOST_ONCE = {
+export const AT_MOST_ONCE = {
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   // Rejects what is under way as soon as the connection ends, instead of keeping it for the next one.

@@ -1,8 +1,9 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { ClientError } from '../../errors.js'
-import { connectIoredis } from '../ioredis-client.js'
+import { AT_MOST_ONCE, connectIoredis } from '../ioredis-client.js'
 import type { NodeAddress, RedisTarget } from '../redis-client.js'
 import type { ConnectionSettings, TlsOptions } from '../store-options.js'
+import { mayReplay } from './may-replay.js'
 
 /** Connections of our own, by the ioredis that Sluice comes with. */
 export function targetOfSettings(settings: ConnectionSettings): RedisTarget {
@@ -87,11 +88,21 @@ export interface IoredisClusterLike {
   readonly startupNodes: readonly unknown[]
 }
 
-/** Connections like that of the user's client, made by the same library. */
-export const targetOfIoredis = (client: IoredisClientLike): RedisTarget => ({
-  kind: 'server',
-  connect: () => connectIoredis(ours => client.duplicate(ours), 'server'),
-})
+/**
+ * Connections like that of the user's client, made by the same library.
+ *
+ * @throws ClientError when its `duplicate()` does not take our settings, unless the user allows what may follow
+ */
+export function targetOfIoredis(client: IoredisClientLike, allowReplay: boolean): RedisTarget {
+  // Is made and not connected.
+  const sample = client.duplicate(AT_MOST_ONCE).options
+  const obeys =
+    sample.enableOfflineQueue === false &&
+    sample.autoResendUnfulfilledCommands === false &&
+    sample.maxRetriesPerRequest === 0
+  if (!obeys && !allowReplay) throw mayReplay()
+  return { kind: 'server', connect: () => connectIoredis(ours => client.duplicate(ours), 'server') }
+}
 
 /** Connections to the nodes of the user's cluster, with the options that it has for its nodes. */
 export function targetOfIoredisCluster({ options, startupNodes }: IoredisClusterLike): RedisTarget {

@@ -9,6 +9,14 @@ import {
   targetOfIoredisCluster,
   targetOfSettings,
 } from './ioredis-target.js'
+import {
+  type NodeRedisClientLike,
+  type NodeRedisClusterLike,
+  type NodeRedisSentinelLike,
+  targetOfNodeRedis,
+  targetOfNodeRedisCluster,
+  targetOfNodeRedisSentinel,
+} from './node-redis-target.js'
 
 /**
  * What a store on Redis comes down to. Connects nothing yet.
@@ -19,7 +27,7 @@ import {
 export function targetOf(store: string | RedisStoreOptions | UserClient): RedisTarget {
   const read = readRedisStore(store)
   if (read instanceof Refusal) throw new OptionError(`store: ${read.message}`)
-  return 'client' in read ? targetOfClient(read.client) : targetOfSettings(read)
+  return 'client' in read ? targetOfClient(read.client, read.allowReplay) : targetOfSettings(read)
 }
 
 /** The prefix that a client of the user's writes before its keys; undefined when it has none, or there is no client. */
@@ -33,9 +41,17 @@ export function keyPrefixOf(store: string | RedisStoreOptions | UserClient): str
   return typeof prefix === 'string' && prefix !== '' ? prefix : undefined
 }
 
-function targetOfClient(client: UserClient): RedisTarget {
+function targetOfClient(client: UserClient, allowReplay: boolean): RedisTarget {
   if (isIoredisCluster(client)) return targetOfIoredisCluster(client)
-  if (isIoredis(client)) return targetOfIoredis(client)
+  if (isIoredis(client)) return targetOfIoredis(client, allowReplay)
+  if (isNodeRedis(client) && !('withTypeMapping' in client)) {
+    throw new ClientError(
+      'client: this is node-redis 4 or older, which cannot give replies as bytes; version 5 can',
+    )
+  }
+  if (isNodeRedisSentinel(client)) return targetOfNodeRedisSentinel(client)
+  if (isNodeRedisCluster(client)) return targetOfNodeRedisCluster(client)
+  if (isNodeRedisClient(client)) return targetOfNodeRedis(client, allowReplay)
   throw new ClientError(
     'client: this is no client that Sluice knows; give a Redis or Cluster of ioredis or iovalkey, or what createClient, ' +
       'createCluster or createSentinel of node-redis made',
@@ -49,3 +65,15 @@ const isIoredisCluster = (client: UserClient): client is UserClient & IoredisClu
 
 const isIoredis = (client: UserClient): client is UserClient & IoredisClientLike =>
   'isCluster' in client && client.isCluster === false && has(client, 'duplicate', 'options', 'status')
+
+const isNodeRedis = (client: UserClient): boolean =>
+  has(client, 'duplicate', 'isOpen', 'connect', 'disconnect')
+
+const isNodeRedisSentinel = (client: UserClient): client is UserClient & NodeRedisSentinelLike =>
+  has(client, 'duplicate', 'getSentinelNode', '_self', '_execute')
+
+const isNodeRedisCluster = (client: UserClient): client is UserClient & NodeRedisClusterLike =>
+  has(client, 'duplicate', 'nodeClient', '_options')
+
+const isNodeRedisClient = (client: UserClient): client is UserClient & NodeRedisClientLike =>
+  has(client, 'duplicate', 'isReady', 'options', 'destroy')
