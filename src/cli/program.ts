@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { addCheckCommands } from './commands/check.js'
+import { addCompatCommands } from './commands/compat.js'
 import { addInspectCommand } from './commands/inspect.js'
 import { addReplayCommand } from './commands/replay.js'
 import { addResetCommand } from './commands/reset.js'
@@ -36,6 +37,9 @@ export async function run(args: readonly string[], streams: Streams = process): 
     exit = code
   })
   addReplayCommand(program, output, createProgress(streams.stderr))
+  addCompatCommands(program, output, code => {
+    exit = code
+  })
   try {
     await program.parseAsync(args, { from: 'user' })
     return exit

@@ -1,0 +1,63 @@
+import type { Command } from 'commander'
+import { readRelease } from '../../compat/releases.js'
+import { type Compatibility, compareReleases, type Verdict } from '../../compat/releases-compare.js'
+import type { TextStyle } from '../../replay/render/text-report.js'
+import { printable } from '../../replay/render/wording.js'
+import { Exit } from '../exit-codes.js'
+import type { Output } from '../output.js'
+import { verdictLines } from '../verdict-lines.js'
+
+interface CompatCheckOptions {
+  readonly all: boolean
+  readonly json: boolean
+}
+
+const EXAMPLES = `
+Examples:
+  $ sluice compat check node_modules/sluice/lua ../next/node_modules/sluice/lua
+  $ sluice compat check lua/releases/0.9.0 lua --all
+
+Ends with 0 when replicas of both may share keys, with 1 when not or when it cannot be told.
+`
+
+const STYLES: Readonly<Record<Verdict, TextStyle>> = {
+  same: 'green',
+  note: 'dim',
+  unknown: 'yellow',
+  breaks: 'red',
+}
+
+export function addCompatCheckCommand(compat: Command, output: Output, onExit: (code: Exit) => void): void {
+  compat
+    .command('check')
+    .description('tell whether replicas of two releases may work on the same keys; asks no server')
+    .argument('<old>', 'the folder of a release, such as lua/releases/0.9.0, or its manifest.json')
+    .argument('<new>', 'the same of the other')
+    .option('--all', 'show what is the same, too', false)
+    .option('--json', 'print what was found as JSON', false)
+    .addHelpText('after', EXAMPLES)
+    .action((before: string, after: string, options: CompatCheckOptions) => {
+      const compared = compareReleases(readRelease(before), readRelease(after))
+      if (options.json) output.writeJson({ old: before, new: after, ...compared })
+      else output.write(describe(before, after, compared, options.all, output))
+      onExit(compared.compatible ? Exit.ok : Exit.refused)
+    })
+}
+
+function describe(
+  before: string,
+  after: string,
+  { compatible, findings }: Compatibility,
+  all: boolean,
+  output: Output,
+): string {
+  const both = `${printable(before)} and ${printable(after)}`
+  const verdict = compatible
+    ? `${output.style('green', 'compatible')}: replicas of ${both} may share keys, in any mix`
+    : findings.some(finding => finding.verdict === 'breaks')
+      ? `${output.style('red', 'incompatible')}: replicas of ${both} must not share keys`
+      : `${output.style('yellow', 'unknown')}: it cannot be told whether replicas of ${both} may share keys`
+  const shown = all ? findings : findings.filter(finding => finding.verdict !== 'same')
+  const lines = shown.map(finding => ({ ...finding, style: STYLES[finding.verdict] }))
+  return `${verdict}\n${lines.length === 0 ? '' : `\n${verdictLines(lines, output)}`}`
+}
