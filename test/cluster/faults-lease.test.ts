@@ -27,7 +27,11 @@ afterAll(async () => {
 async function startHolder(): Promise<ChildProcess> {
   const program = ['--import', './scripts/run-source.ts', 'test/cluster/programs/lease-holder.ts', redis.url]
   const holder = spawn(process.execPath, program, { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] })
-  const [said] = await once(holder.stdout, 'data')
+  const ended = once(holder, 'exit').then(([code]) => {
+    throw new Error(`the holder ended with ${code} before it held anything`)
+  })
+  const [said] = await Promise.race([once(holder.stdout, 'data'), ended])
+  ended.catch(() => {})
   expect(String(said)).toBe('holding\n')
   return holder
 }

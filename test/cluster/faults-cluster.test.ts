@@ -1,0 +1,98 @@
+import keySlot from 'cluster-key-slot'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/core/time.js'
+import { createKeyBuilder } from '../../src/keys.js'
+import { aboveLine } from '../support/history.js'
+import { type ClusterNode, type RedisCluster, startRedisCluster } from '../support/redis-cluster.js'
+import {
+  expectExact,
+  expectExactButUnanswered,
+  expectNoLeakedKeys,
+  FleetUnderLoad,
+  POLICIES,
+  POLICY_NAMES,
+  WINDOW_US,
+} from './fleet-under-load.js'
+
+/** Whose keys are in the way of every fault. All of them are in one slot. */
+const USER = 'user-0'
+
+let cluster: RedisCluster
+let fleet: FleetUnderLoad
+let slot: number
+let master: ClusterNode
+
+beforeEach(async () => {
+  cluster = await startRedisCluster({ masters: 3, replicas: 1 })
+  const store = { cluster: cluster.seeds.map(({ host, port }) => `${host}:${port}`) }
+  fleet = new FleetUnderLoad({ stores: [store, store, store] })
+  await fleet.untilDecided(100)
+  slot = keySlot(createKeyBuilder()(fleet.limitOf('gcra'), USER))
+  master = await cluster.masterOf(slot)
+})
+
+afterEach(async () => {
+  await fleet.stop()
+  await cluster.stop()
+})
+
+async function expectNoLeaksAnywhere(): Promise<void> {
+  for (const node of await cluster.masters()) await expectNoLeakedKeys(node)
+}
+
+test('a slot that moves to another node and back under load: no check fails, and every one is counted once', async () => {
+  const others = (await cluster.masters()).filter(({ id }) => id !== master.id)
+  for (const to of [others[0] as ClusterNode, master]) {
+    const move = await cluster.beginMove(slot, to)
+    await fleet.untilEnded(50)
+    // Some keys of the slot are here, some there: what is asked together is asked again apart.
+    await move.moveKeys(2)
+    await fleet.untilEnded(50)
+    await move.finish()
+    await fleet.untilDecidedFor(USER, 20, systemClock.nowUs())
+  }
+  await fleet.stop()
+  expect(fleet.storeErrors).toEqual([])
+  expectExact(fleet)
+  await expectNoLeaksAnywhere()
+})
+
+test('a planned failover in the cluster: the bound itself', async () => {
+  const [replica] = await cluster.replicasOf(master)
+  await cluster.failover(replica as ClusterNode)
+  await fleet.untilDecidedFor(USER, 50, systemClock.nowUs())
+  await fleet.stop()
+  expectExactButUnanswered(fleet)
+  await cluster.untilHealthy()
+  await expectNoLeaksAnywhere()
+})
+
+test('a master of the cluster killed: the bound, and once more what had not reached its replica', async () => {
+  const [replica] = await cluster.replicasOf(master)
+  const replicatedUs = await replicatedUntilUs(master, replica as ClusterNode)
+  await cluster.kill(master)
+  const deadUs = systemClock.nowUs()
+  await fleet.untilDecidedFor(USER, 50, deadUs)
+  await fleet.stop()
+
+  for (const policy of POLICY_NAMES) {
+    const { limit } = POLICIES[policy]
+    for (const admissions of fleet.admissions(policy)) {
+      const lost = admissions.filter(({ nowUs }) => nowUs >= replicatedUs && nowUs < deadUs).length
+      expect(aboveLine(admissions, { limit, windowUs: WINDOW_US }, limit + lost, 0)).toBeUndefined()
+    }
+  }
+  await cluster.untilHealthy()
+  await expectNoLeaksAnywhere()
+})
+
+/** An instant before which all that the master wrote has reached its replica. */
+async function replicatedUntilUs(from: ClusterNode, to: ClusterNode): Promise<number> {
+  const offset = async (node: ClusterNode, field: string) =>
+    Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(await node.cli('INFO', 'replication'))?.[1])
+  for (;;) {
+    const beforeUs = systemClock.nowUs()
+    const written = await offset(from, 'master_repl_offset')
+    if ((await offset(to, 'slave_repl_offset')) >= written) return beforeUs
+  }
+}
