@@ -13,8 +13,11 @@ import { type Receipt, receiptOf } from './decision/receipt.js'
 export type { CheckState, Decided, Reason } from './decision/check-state.js'
 export type { Charge, Receipt } from './decision/receipt.js'
 
-/** Who decided, as `Decision.source` tells. A custom engine names itself. */
-export type Source = 'redis' | 'memory' | 'file' | (string & {})
+/**
+ * Who decided, as `Decision.source` tells: a store; `deny-cache`, what was remembered of a refusal; `fallback`, this
+ * process while the store could not be asked. A custom engine names itself.
+ */
+export type Source = 'redis' | 'memory' | 'file' | 'deny-cache' | 'fallback' | (string & {})
 
 /** Everything a Decision tells, as plain data: what `JSON.stringify(decision)` writes. */
 export interface DecisionData {

@@ -1,3 +1,4 @@
+import type { BreakerState } from './core/breaker.js'
 import type { Decision } from './decision.js'
 import { isSluiceError, type SluiceError } from './errors.js'
 import type { Subject } from './subject.js'
@@ -31,8 +32,45 @@ export interface LimiterEvents {
   error: { readonly call: Call; readonly asked: readonly Asked[]; readonly error: unknown }
   /** A lease ended before it was released: its holder has to stop. */
   leaseLost: { readonly policy: string; readonly leaseId: string; readonly error: SluiceError }
+  /** The store cannot be asked: from here on calls are decided without it, and none waits for it. */
+  storeDown: StoreDown
+  /** The store answers again, and decides again. */
+  storeUp: StoreUp
+  /** The circuit breaker before the store changed its state: every step between `storeDown` and `storeUp`. */
+  breaker: BreakerChange
+  /** The store answered a call that had gone on without it. The answer is dropped; what it charged stays charged. */
+  lateReply: LateReply
   /** Something a person should look at that changed no answer, such as a snapshot that could not be read. */
   warning: { readonly message: string; readonly error: unknown }
+}
+
+/** Part of a store that fails by itself: a node of a cluster. Undefined where the store is one. */
+type StorePart = string | undefined
+
+export interface StoreDown {
+  readonly part: StorePart
+  /** What made it fail. */
+  readonly error: unknown
+}
+
+export interface StoreUp {
+  readonly part: StorePart
+  /** ms since `storeDown`. */
+  readonly downMs: number
+  /** Calls decided without the store meanwhile. */
+  readonly decided: number
+}
+
+export interface BreakerChange {
+  readonly part: StorePart
+  readonly from: BreakerState
+  readonly to: BreakerState
+}
+
+export interface LateReply {
+  readonly part: StorePart
+  /** ms from the deadline of the call to its answer. */
+  readonly lateMs: number
 }
 
 export type EventName = keyof LimiterEvents
@@ -54,6 +92,10 @@ export class Events {
     decision: new Set(),
     error: new Set(),
     leaseLost: new Set(),
+    storeDown: new Set(),
+    storeUp: new Set(),
+    breaker: new Set(),
+    lateReply: new Set(),
     warning: new Set(),
   }
 

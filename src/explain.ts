@@ -55,6 +55,8 @@ function describe(decision: Decision): string {
   if (reason === 'ok') return `policy '${policy}' has ${remaining} of ${limit} left`
   if (reason === 'blocked')
     return `policy '${policy}' is blocked for this subject for another ${retryAfterMs} ms`
+  if (reason === 'store-unavailable')
+    return `policy '${policy}' is closed while the store cannot be asked; ask again in ${retryAfterMs} ms`
   const full = checks.filter(check => !check.allowed)
   const limits = full.map(({ limit: units, windowMs, algorithm }) =>
     algorithm === 'concurrency' ? `${units} at once` : `${units} per ${windowMs} ms`,

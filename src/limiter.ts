@@ -5,6 +5,7 @@ import { Decision, type Receipt } from './decision.js'
 import { createEngine, type EngineSetup } from './engine/create-engine.js'
 import { type Engine, isSyncEngine, type SyncEngine } from './engine/engine.js'
 import type { InProcessStore } from './engine/engine-options.js'
+import { guard } from './engine/guard.js'
 import { SyncUnsupportedError } from './errors.js'
 import { type EventName, Events, type Listener } from './events.js'
 import { type Explanation, explainPolicy } from './explain.js'
@@ -51,8 +52,15 @@ export function createLimiter(options: LimiterOptions): SyncLimiter {
   const { clock = systemClock } = options
   const timers = timersOf(clock)
   const events = new Events()
-  const setup = createEngine(options, (message, error) => events.warn(message, error))
-  return new PolicyLimiter(setup, new PolicyTable(compiled, clock, timers), events, timers)
+  const { engine, keyOf } = createEngine(options, (message, error) => events.warn(message, error))
+  const { clock: injected, maxKeys } = options
+  const guarded = guard(engine, options, { timers, events, clock: injected, maxKeys })
+  return new PolicyLimiter(
+    { engine: guarded, keyOf },
+    new PolicyTable(compiled, clock, timers),
+    events,
+    timers,
+  )
 }
 
 class PolicyLimiter implements SyncLimiter {

@@ -63,6 +63,7 @@ export function compilePolicies(
         keyName,
         slot,
         config: limit,
+        outage: config.outage,
         nowUs,
         peer: peers?.[index]?.plan,
       })

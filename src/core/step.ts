@@ -32,6 +32,8 @@ export const Status = {
   allowed: 1,
   /** Denied because the subject is blocked. */
   blocked: 2,
+  /** Denied because the store could not be asked. Never on the wire: a guard says it, no script and no engine. */
+  unavailable: 3,
   /** The cost exceeds what the plan could ever admit. */
   impossible: -1,
   /** The key holds a value of another Redis type. */

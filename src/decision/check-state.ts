@@ -3,8 +3,11 @@ import { Op, Status } from '../core/step.js'
 import { cdiv } from '../core/time.js'
 import type { Limit, LimitOverride } from '../policy.js'
 
-/** Why: `limit` and `blocked` are refusals. */
-export type Reason = 'ok' | 'limit' | 'blocked'
+/**
+ * Why. `limit` and `blocked` are refusals of the subject. `store-unavailable` is none: nobody knows whether it would have
+ * passed, and the policy says that then nothing does.
+ */
+export type Reason = 'ok' | 'limit' | 'blocked' | 'store-unavailable'
 
 /** One check as an engine left it: integers, times in us. */
 export interface Decided {
@@ -14,6 +17,8 @@ export interface Decided {
   readonly op: Op
   readonly leaseId?: string | undefined
   readonly override?: LimitOverride | undefined
+  /** Which fallback counted it, when the store could not be asked. */
+  readonly fallbackId?: string | undefined
   readonly status: Status
   readonly granted: number
   readonly remaining: number
@@ -47,8 +52,18 @@ export interface CheckState {
 /** Waits are rounded up, so that nobody comes back too early. */
 export const toMs = (us: number): number => cdiv(us, 1000)
 
-export const reasonOf = (status: Status): Reason =>
-  status === Status.allowed ? 'ok' : status === Status.blocked ? 'blocked' : 'limit'
+export function reasonOf(status: Status): Reason {
+  switch (status) {
+    case Status.allowed:
+      return 'ok'
+    case Status.blocked:
+      return 'blocked'
+    case Status.unavailable:
+      return 'store-unavailable'
+    default:
+      return 'limit'
+  }
+}
 
 /** @param requestPassed of a refused request, no check has taken anything */
 export function checkState(check: Decided, requestPassed: boolean): CheckState {

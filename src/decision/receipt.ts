@@ -20,6 +20,8 @@ export interface Charge {
   readonly leaseId?: string
   /** Where the call had another limit than the policy: units are worth what they were charged at. */
   readonly override?: LimitOverride
+  /** Charged while the store could not be asked, by the limiter of this id: only there can it be given back. */
+  readonly fallbackId?: string
 }
 
 /** What `refund` needs: plain data, safe to keep as JSON. It is not signed: take none from people you do not trust. */
@@ -36,7 +38,7 @@ export function receiptOf(checks: readonly Decided[], nowUs: number): Receipt | 
 const charges = (op: Op): boolean => op === Op.consume || op === Op.grant || op === Op.debit
 
 function charge(check: Decided, nowUs: number): Charge {
-  const { limit, subject, granted, leaseId, override } = check
+  const { limit, subject, granted, leaseId, override, fallbackId } = check
   const { plan } = limit
   // A shaped call starts when all before it have drained; only that instant tells whether it is the last in the queue.
   const queued = plan.algorithm === 'leaky_bucket' && plan.shape === 1
@@ -49,5 +51,6 @@ function charge(check: Decided, nowUs: number): Charge {
     atUs: queued ? nowUs + check.resetUs : nowUs,
     ...(leaseId !== undefined && { leaseId }),
     ...(override !== undefined && { override }),
+    ...(fallbackId !== undefined && { fallbackId }),
   }
 }

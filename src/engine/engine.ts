@@ -19,6 +19,11 @@ export interface Check {
   readonly at: number
   /** For `concurrency`: who holds the units. */
   readonly leaseId?: string
+  /**
+   * Of a refund, renewal or release: which fallback counted the units while the store could not be asked. It alone can
+   * give them back; a store knows nothing of them.
+   */
+  readonly fallbackId?: string
 }
 
 /** What an engine says of one check. Units and microseconds, integers. */
@@ -34,6 +39,17 @@ export interface CheckOutcome {
 export interface Outcome {
   readonly nowUs: number
   readonly checks: readonly CheckOutcome[]
+  /** Who decided, where it was not the engine itself. */
+  readonly source?: Source
+  /** Decided without the store: by whom, and under which limits. */
+  readonly fallback?: FallbackMark
+}
+
+export interface FallbackMark {
+  /** What `Check.fallbackId` of a refund has to say. */
+  readonly id: string
+  /** The limit of each check: this process' share of the one that was asked for. */
+  readonly limits: readonly Limit[]
 }
 
 /**
@@ -48,6 +64,11 @@ export interface Engine {
   readonly source: Source
   /** Decides one request of 1 to 16 checks. */
   decide(request: readonly Check[], options?: DecideOptions): Promise<Outcome>
+  /**
+   * Names the part of the store that will decide a request, such as a node of a cluster: parts fail apart. Without it,
+   * the store is one.
+   */
+  partOf?(request: readonly Check[]): string | undefined
   /** Resolves when the engine can decide; rejects with the reason when it cannot. */
   ready(): Promise<void>
   /** Lets requests under way finish, then gives back connections, files and memory. Idempotent. */
@@ -56,7 +77,14 @@ export interface Engine {
 
 export interface DecideOptions {
   /** Rejects with the signal's reason as soon as it aborts. A check on its way to a server may still be charged. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
+  /** Who waits for the answer. */
+  readonly caller?: Caller
+}
+
+/** Asked right before a request leaves for a server: what nobody waits for any more need not be sent. */
+export interface Caller {
+  readonly isGone: boolean
 }
 
 /** An engine in this process, which answers without a promise. */

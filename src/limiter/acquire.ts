@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Op } from '../core/step.js'
 import type { Timers } from '../core/timers.js'
-import { isSluiceError } from '../errors.js'
 import type { Events } from '../events.js'
 import { type Acquisition, Lease, RefusedLease } from '../lease.js'
 import { type CompiledPolicy, parseDuration } from '../policy.js'
@@ -46,12 +45,14 @@ export class Acquirer {
     const sentAtMs = this.#timers.monotonicMs()
     const decision = await this.#dispatcher.decide({ call: 'acquire', asked, plan }, signal).catch(error => {
       // It may have been granted all the same, and nobody would give it back before its end.
-      const isUnknown =
-        held.length > 0 && (signal?.aborted || isSluiceError(error, 'ERR_SLUICE_CONNECTION_LOST'))
-      if (isUnknown) release().catch(() => {})
+      if (held.length > 0 && signal?.aborted) release().catch(() => {})
       throw error
     })
     if (!decision.allowed) return new RefusedLease(decision)
+    const fallbackId = decision.receipt?.charges[0]?.fallbackId
+    if (fallbackId !== undefined) held = held.map(check => ({ ...check, fallbackId }))
+    // Let through without a count while the store is down: there is nothing to renew and nothing to give back.
+    const isUncounted = decision.receipt === undefined
     return new Lease({
       id,
       policy,
@@ -61,9 +62,9 @@ export class Acquirer {
       autoRenew,
       timers: this.#timers,
       store: {
-        renew: async () => (await renew()).allowed,
+        renew: async () => isUncounted || (await renew()).allowed,
         release: async () => {
-          await release()
+          if (!isUncounted) await release()
         },
         lost: error => this.#events.emit('leaseLost', { policy, leaseId: id, error }),
       },

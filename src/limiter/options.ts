@@ -1,16 +1,19 @@
 import { z } from 'zod'
 import { ENGINE_OPTIONS, type EngineOptions } from '../engine/engine-options.js'
+import { GUARD_OPTIONS, type GuardSettings } from '../engine/guard-options.js'
 import { PolicyError, type Problem } from '../errors.js'
 import { didYouMean, list } from '../policy/refusal.js'
 import { type CompiledPolicies, compilePolicies, type PoliciesInput } from '../policy.js'
 
 /** Options of `createLimiter`. */
-export interface LimiterOptions<P extends PoliciesInput = PoliciesInput> extends EngineOptions {
+export interface LimiterOptions<P extends PoliciesInput = PoliciesInput>
+  extends EngineOptions,
+    GuardSettings {
   /** Policies by name: a rate such as `'100/m'`, several, or an object (`docs/policies.md`). */
   readonly policies: P
 }
 
-const OPTIONS = z.strictObject({ policies: z.unknown(), ...ENGINE_OPTIONS })
+const OPTIONS = z.strictObject({ policies: z.unknown(), ...ENGINE_OPTIONS, ...GUARD_OPTIONS })
 const NAMES = Object.keys(OPTIONS.shape)
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -12,6 +12,7 @@ import {
   WrongTypeError,
 } from '../errors.js'
 import type { KeyBuilder } from '../keys.js'
+import type { Limit } from '../policy.js'
 import type { PlannedCheck } from './request.js'
 
 /** The error that a negative status stands for. */
@@ -55,16 +56,26 @@ export function readOutcome(
   for (const [i, { status }] of outcome.checks.entries()) {
     if (status < 0) throw failure(checks[i] as PlannedCheck, status, outcome.nowUs, keyOf)
   }
-  const said = checks.map((check, i) => decided(check, outcome.checks[i] as CheckOutcome))
-  return Decision.of(said, outcome.nowUs, source)
+  const { fallback } = outcome
+  const said = checks.map((check, i) => {
+    const limit = fallback?.limits[i] ?? check.limit
+    return decided(check, limit, fallback?.id, outcome.checks[i] as CheckOutcome)
+  })
+  return Decision.of(said, outcome.nowUs, outcome.source ?? source)
 }
 
-const decided = (check: PlannedCheck, said: CheckOutcome): Decided => ({
-  limit: check.limit,
+const decided = (
+  check: PlannedCheck,
+  limit: Limit,
+  fallbackId: string | undefined,
+  said: CheckOutcome,
+): Decided => ({
+  limit,
   subject: check.subject,
   op: check.op,
   leaseId: check.leaseId,
   override: check.override,
+  fallbackId,
   status: said.status,
   granted: said.granted,
   remaining: said.remaining,

@@ -21,6 +21,7 @@ const RECEIPT = z.strictObject({
         atUs: z.int().min(0),
         leaseId: z.string().min(1).optional(),
         override: z.strictObject({ limit: units, burst: units.optional() }).optional(),
+        fallbackId: z.string().min(1).optional(),
       }),
     )
     .min(1)
@@ -54,7 +55,7 @@ export function planRefund(
 ): readonly PlannedCheck[] {
   const charges = readReceipt(receipt)
   const checks = charges.flatMap(charge => {
-    const { policy, subject, algorithm, atUs, leaseId, override } = charge
+    const { policy, subject, algorithm, atUs, leaseId, override, fallbackId } = charge
     const n =
       part === undefined
         ? charge.units
@@ -64,7 +65,8 @@ export function planRefund(
       ?.limits.find(({ keyName, plan }) => keyName === charge.limit && plan.algorithm === algorithm)
     if (own === undefined) return []
     const limit = override === undefined ? own : own.withLimit(override)
-    const check = { limit, plan: limit.plan, subject, op: Op.refund, n, at: atUs, override }
+    const fallback = fallbackId === undefined ? {} : { fallbackId }
+    const check = { limit, plan: limit.plan, subject, op: Op.refund, n, at: atUs, override, ...fallback }
     if (leaseId === undefined) return [check]
     if (n < charge.units) {
       throw new CheckError(

@@ -1,10 +1,11 @@
 import type { ConcurrencyPlan, Plan } from '../core/plan.js'
 import { PolicyError, type Problem } from '../errors.js'
 import { buildPlan } from './compile-plan.js'
-import type { BucketConfig, GcraConfig, LimitConfig } from './config.js'
+import type { BucketConfig, GcraConfig, LimitConfig, OutageConfig } from './config.js'
 import type { LimitOverride, PolicyLimit } from './limit.js'
 import { rangeProblems } from './ranges.js'
 import { Refusal, show } from './refusal.js'
+import { shareConfig } from './share.js'
 import { readCount } from './values.js'
 
 /** Overrides kept per limit: enough for a price list, bounded where every user has a number of their own. */
@@ -16,6 +17,7 @@ interface LimitSource {
   readonly slot: number
   /** Within its ranges. */
   readonly config: LimitConfig
+  readonly outage: OutageConfig
   readonly nowUs: number
   readonly peer: Plan | undefined
 }
@@ -25,6 +27,7 @@ export class CompiledLimit implements PolicyLimit {
   readonly keyName: string
   readonly slot: number
   readonly config: LimitConfig
+  readonly outage: OutageConfig
   readonly limit: number
   plan: Plan
   windowMs: number
@@ -32,11 +35,12 @@ export class CompiledLimit implements PolicyLimit {
   #overrides: Map<number | string, CompiledLimit> | undefined
 
   constructor(source: LimitSource) {
-    const { policy, keyName, slot, config, nowUs, peer } = source
+    const { policy, keyName, slot, config, outage, nowUs, peer } = source
     this.policy = policy
     this.keyName = keyName
     this.slot = slot
     this.config = config
+    this.outage = outage
     this.limit = config.limit
     this.plan = buildPlan(config, { nowUs, peer })
     this.windowMs = windowMs(config, this.plan)
@@ -68,6 +72,17 @@ export class CompiledLimit implements PolicyLimit {
     }
     this.#overrides.set(cacheKey, compiled)
     return compiled
+  }
+
+  shareOf(replicas: number): PolicyLimit {
+    const { plan, config } = this
+    const nowUs = plan.algorithm === 'quota' ? plan.period0Us : this.#source.nowUs
+    return new CompiledLimit({
+      ...this.#source,
+      config: shareConfig(config, plan, replicas),
+      nowUs,
+      peer: plan,
+    })
   }
 
   #overridden({ limit, burst }: LimitOverride): LimitConfig {

@@ -1,4 +1,4 @@
-import type { Period } from './options.js'
+import type { Period, StoreFailurePolicy } from './options.js'
 
 /**
  * A limit after reading: units are integers, durations are integer us, absent options are still absent. The input of
@@ -71,4 +71,11 @@ export interface PolicyConfig {
   readonly limits: readonly LimitConfig[]
   readonly by: readonly string[] | undefined
   readonly group: readonly string[] | undefined
+  readonly outage: OutageConfig
+}
+
+/** What a policy says of a store that cannot be asked; undefined: as the limiter says. */
+export interface OutageConfig {
+  readonly deadlineMs: number | undefined
+  readonly onStoreFailure: StoreFailurePolicy | undefined
 }

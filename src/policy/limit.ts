@@ -1,5 +1,5 @@
 import type { Plan } from '../core/plan.js'
-import type { LimitConfig } from './config.js'
+import type { LimitConfig, OutageConfig } from './config.js'
 
 /** One limit of a policy, compiled: what an engine needs of it. */
 export interface Limit {
@@ -39,4 +39,11 @@ export interface PolicyLimit extends Limit {
    * @throws PolicyError when they are no positive integers or outside the ranges of the algorithm
    */
   withLimit(override: LimitOverride): PolicyLimit
+  /** What the policy says of a store that cannot be asked. */
+  readonly outage: OutageConfig
+  /**
+   * What one of so many replicas admits of this limit by itself: units, burst and debt divided and rounded down, at least 1
+   * of each that there is. So together they admit what the limit says, or one unit each where it has fewer.
+   */
+  shareOf(replicas: number): PolicyLimit
 }

@@ -101,6 +101,13 @@ export type LimitOptions =
 /** The options of one algorithm. */
 export type OptionsOf<A extends Algorithm> = Extract<LimitOptions, { readonly algorithm?: A }>
 
+/**
+ * How to go on while the store cannot be asked. `local`: this process decides, by its share of each limit. `open`:
+ * everything passes. `closed`: nothing does, and the reason is `store-unavailable`.
+ */
+export const STORE_FAILURE_POLICIES = ['local', 'open', 'closed'] as const
+export type StoreFailurePolicy = (typeof STORE_FAILURE_POLICIES)[number]
+
 /** What concerns a policy as a whole. */
 export interface PolicyOptions {
   /** Names of the subject's parts that are counted apart, in the order of the key. Default: the whole subject. */
@@ -109,6 +116,10 @@ export interface PolicyOptions {
   readonly group?: string | readonly string[]
   /** `all`: a refused request charges none of its limits. The only value so far. */
   readonly charge?: 'all'
+  /** Longest wait for the store. The shortest of a request holds. Default: the limiter's. */
+  readonly deadline?: DurationText
+  /** How to go on while the store cannot be asked. The strictest of a request holds. Default: the limiter's. */
+  readonly onStoreFailure?: StoreFailurePolicy
 }
 
 /** Several limits that are checked as one request. */

@@ -1,3 +1,4 @@
+import { cdiv } from '../core/time.js'
 import type { Problem } from '../errors.js'
 import type { LimitConfig, PolicyConfig } from './config.js'
 import { isRecord, type Report, readLimit, readWith } from './read-limit.js'
@@ -69,7 +70,11 @@ function readPolicy(input: unknown, path: string, report: Report): PolicyConfig 
 
 const SEVERAL_OPTIONS = ['limits', ...POLICY_OPTIONS]
 
-const NO_OPTIONS = { by: undefined, group: undefined }
+const NO_OPTIONS = {
+  by: undefined,
+  group: undefined,
+  outage: { deadlineMs: undefined, onStoreFailure: undefined },
+}
 
 /** Options of the policy as a whole, and those of its limit or limits. */
 function splitOptions(input: Readonly<Record<string, unknown>>) {
@@ -88,7 +93,7 @@ function readOptions(
 ): Omit<PolicyConfig, 'limits'> | undefined {
   const options = readWith(POLICY_SCHEMA, input, path, report)
   if (options === undefined) return undefined
-  const { by, group } = options
+  const { by, group, deadline, onStoreFailure } = options
   if (group !== undefined && by === undefined) {
     report(at(path, 'group'), input.group, `needs 'by', the list of parts that it is taken from`)
   }
@@ -105,6 +110,7 @@ function readOptions(
     by,
     // In the order of `by`, so that a group reads the same however it was written.
     group: group && by?.filter(part => group.includes(part)),
+    outage: { deadlineMs: deadline && cdiv(deadline, 1000), onStoreFailure },
   }
 }
 

@@ -1,13 +1,21 @@
 import { z } from 'zod'
 import { ALGORITHMS, type Algorithm } from '../core/plan.js'
 import type { LimitConfig } from './config.js'
-import { type OptionsOf, PERIODS, type PolicyOptions } from './options.js'
+import { type OptionsOf, PERIODS, type PolicyOptions, STORE_FAILURE_POLICIES } from './options.js'
 import { Refusal } from './refusal.js'
 import { readDuration } from './units.js'
-import { readCount, readCountOrNone, readFlag, readParts, readTimeZone, readWord } from './values.js'
+import {
+  readCount,
+  readCountOrNone,
+  readFlag,
+  readParts,
+  readTimeZone,
+  readWait,
+  readWord,
+} from './values.js'
 
 /** An option by its reader: what the reader refuses becomes an issue with the reader's words. */
-const option = <T>(read: (value: unknown) => T | Refusal) =>
+export const option = <T>(read: (value: unknown) => T | Refusal) =>
   z.unknown().transform((value, context): T => {
     const result = read(value)
     if (!(result instanceof Refusal)) return result
@@ -94,6 +102,8 @@ const policyShape = {
   by: parts.optional(),
   group: parts.optional(),
   charge: option(readWord(['all'])).optional(),
+  deadline: option(readWait).optional(),
+  onStoreFailure: option(readWord(STORE_FAILURE_POLICIES)).optional(),
 } satisfies Record<keyof PolicyOptions, z.ZodType>
 
 /** Reads what concerns a policy as a whole, `limits` apart. */

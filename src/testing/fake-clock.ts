@@ -5,8 +5,9 @@ import { type DurationText, parseDuration } from '../policy.js'
 /** Taken before a test framework may replace it. */
 const { setImmediate: realSetImmediate } = globalThis
 
-/** Lets promises settle that wait for no server. */
-const settled = (): Promise<void> => new Promise(resolve => realSetImmediate(resolve))
+/** Lets promises settle that wait for no server: a deadline lets the event loop turn once before it strikes. */
+const settled = (): Promise<void> =>
+  new Promise(resolve => realSetImmediate(() => realSetImmediate(resolve)))
 
 interface Timer {
   readonly dueUs: number

@@ -202,13 +202,18 @@ describe('what an engine says', () => {
   })
 })
 
-it('a server that refuses connections makes a check fail, and not wait for minutes', async () => {
+it('a server that refuses connections makes this process decide, and a reset fail', async () => {
   const limiter = createLimiter({ store: 'redis://127.0.0.1:1', policies: POLICIES })
   const heard: unknown[] = []
   limiter.on('error', ({ call, error }) => heard.push([call, error]))
-  await expect(limiter.check('perUser', 'ada')).rejects.toMatchObject({
+  limiter.on('storeDown', ({ error }) => heard.push(['storeDown', error]))
+  expect(await limiter.check('perUser', 'ada')).toMatchObject({ allowed: true, source: 'fallback' })
+  await expect(limiter.reset('perUser', 'ada')).rejects.toMatchObject({
     code: 'ERR_SLUICE_STORE_UNAVAILABLE',
   })
-  expect(heard).toMatchObject([['check', { code: 'ERR_SLUICE_STORE_UNAVAILABLE' }]])
+  expect(heard).toMatchObject([
+    ['storeDown', { code: 'ERR_SLUICE_STORE_UNAVAILABLE' }],
+    ['reset', { code: 'ERR_SLUICE_STORE_UNAVAILABLE' }],
+  ])
   await limiter.close()
 })

@@ -28,16 +28,24 @@ describe('options of createLimiter', () => {
       prefix: 'a{b}',
       maxKeys: 0,
       clock: Date,
+      deadline: 100,
+      onStoreFailure: 'opne',
+      replicas: 0,
+      denyCache: { maxage: '1s', maxKeys: 0 },
     }
     expect(messageOf(broken)).toBe(
       [
-        '7 problems:',
+        '11 problems:',
         "  store: 'memroy' is no store; write 'memory', 'file:PATH', 'redis://host:6379', 'redis+cluster://…' or 'redis+sentinel://…', or give options, a client of ioredis, iovalkey or node-redis, or an engine; did you mean 'memory'?",
         "  prefix: 'a{b}' cannot stand before keys; use up to 128 letters, digits and _ - . : / @ (braces would choose the slot in a cluster)",
         '  shards: 3 is not a power of two from 1 to 1024; leave it out for 128',
         '  maxKeys: 0 is not a whole number of at least 1',
         "  clock: a function is not a clock, an object with a method 'nowUs'",
-        "  polices: is not an option of createLimiter; options are policies, store, prefix, shards, maxKeys, clock; did you mean 'policies'?",
+        "  deadline: 100 is a number without a unit; write it as text with one, such as '100s' or '100ms'",
+        "  onStoreFailure: 'opne' is unknown; accepted are local, open, closed; did you mean 'open'?",
+        '  replicas: 0 is not a whole number of at least 1',
+        "  denyCache: maxKeys: 0 is not a whole number of at least 1; 'maxage' is not an option of it; options are maxAge, maxKeys; did you mean 'maxAge'?",
+        "  polices: is not an option of createLimiter; options are policies, store, prefix, shards, maxKeys, clock, deadline, onStoreFailure, replicas, denyCache; did you mean 'policies'?",
         "  policies.perUser: '0/m' would admit nothing; a limit is a whole number of at least 1",
       ].join('\n'),
     )

@@ -14,7 +14,7 @@ function problemsOf(policies: unknown): readonly string[] {
 }
 
 const SMOOTH = 'algorithm, limit, window, debt, burst, settle, strict'
-const POLICY = 'by, group, charge'
+const POLICY = 'by, group, charge, deadline, onStoreFailure'
 
 const BROKEN: readonly (readonly [what: string, policy: unknown, problem: string])[] = [
   ['a number', 60, `p: 60 is a number without a window; write a rate, such as '60/m'`],

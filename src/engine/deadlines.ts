@@ -1,0 +1,111 @@
+import type { Timers } from '../core/timers.js'
+
+/** Something that is over when its time has come, unless it was settled before. */
+export interface Waiter {
+  /** When its time comes, on the monotonic clock: set by `Deadlines.add`. */
+  dueMs: number
+  readonly isSettled: boolean
+  expire(): void
+}
+
+/** Settled waiters that a queue keeps in front before it moves the others up. */
+const SETTLED_MAX = 1024
+
+/**
+ * Ends what waits too long, by one timer for each length of wait instead of one for each waiter: who waits equally long
+ * is due in the order he came in. Timers keep no process alive, and none runs while nobody waits.
+ */
+export class Deadlines {
+  readonly #timers: Timers
+  readonly #queues = new Map<number, Queue>()
+  #latest: Queue
+
+  /** @param usualMs the wait of most */
+  constructor(timers: Timers, usualMs: number) {
+    this.#timers = timers
+    this.#latest = this.#queue(usualMs)
+  }
+
+  /** @returns the time now, ms on the monotonic clock */
+  add(waiter: Waiter, waitMs: number): number {
+    if (this.#latest.waitMs !== waitMs) this.#latest = this.#queue(waitMs)
+    const nowMs = this.#timers.monotonicMs()
+    waiter.dueMs = nowMs + waitMs
+    this.#latest.add(waiter)
+    return nowMs
+  }
+
+  /** Forgets all who wait. */
+  clear(): void {
+    for (const queue of this.#queues.values()) queue.clear()
+  }
+
+  #queue(waitMs: number): Queue {
+    const known = this.#queues.get(waitMs)
+    if (known !== undefined) return known
+    const queue = new Queue(this.#timers, waitMs)
+    this.#queues.set(waitMs, queue)
+    return queue
+  }
+}
+
+/** Those who wait equally long, the next one due at `#head`. */
+class Queue {
+  readonly waitMs: number
+  readonly #timers: Timers
+  #waiters: Waiter[] = []
+  #head = 0
+  #cancel: (() => void) | undefined
+
+  constructor(timers: Timers, waitMs: number) {
+    this.#timers = timers
+    this.waitMs = waitMs
+  }
+
+  add(waiter: Waiter): void {
+    this.#dropSettled()
+    this.#waiters.push(waiter)
+    if (this.#cancel === undefined) this.#awake(this.waitMs)
+  }
+
+  clear(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#waiters = []
+    this.#head = 0
+  }
+
+  #awake(delayMs: number): void {
+    // Answers that came in while this process was busy are waiting to be read: they go first, whatever the timer says.
+    this.#cancel = this.#timers.after(delayMs, () => setImmediate(() => setImmediate(this.#sweep)))
+  }
+
+  readonly #sweep = (): void => {
+    if (this.#cancel === undefined) return
+    this.#cancel = undefined
+    const nowMs = this.#timers.monotonicMs()
+    for (let next = this.#next(); next !== undefined && next.dueMs <= nowMs; next = this.#next()) {
+      this.#head++
+      next.expire()
+    }
+    const next = this.#next()
+    if (next !== undefined && this.#cancel === undefined) this.#awake(next.dueMs - nowMs)
+  }
+
+  #next(): Waiter | undefined {
+    this.#dropSettled()
+    return this.#waiters[this.#head]
+  }
+
+  #dropSettled(): void {
+    const waiters = this.#waiters
+    while (this.#head < waiters.length && (waiters[this.#head] as Waiter).isSettled) this.#head++
+    if (this.#head === waiters.length) {
+      waiters.length = 0
+      this.#head = 0
+    } else if (this.#head >= SETTLED_MAX) {
+      waiters.splice(0, this.#head)
+      this.#head = 0
+    }
+  }
+}

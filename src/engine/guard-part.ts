@@ -1,0 +1,126 @@
+import { Breaker, type BreakerState } from '../core/breaker.js'
+import type { Timers } from '../core/timers.js'
+import { StoreUnavailableError } from '../errors.js'
+import type { Events } from '../events.js'
+import type { Check } from './engine.js'
+
+const BREAKER = { failuresMax: 5, backoff: { firstMs: 100, maxMs: 1_000 } }
+
+/** What a part asks of its store. */
+export interface GuardedStore {
+  /** Looks at the key of a check, which charges nothing. Resolves to whether the store answered; never rejects. */
+  look(check: Check): Promise<boolean>
+  /** Gives back leases that the store may have granted to nobody. They end by themselves if it fails. */
+  giveBack(held: readonly Check[]): void
+}
+
+/** Requests whose leases are given back when the store is up again. */
+const OWED_MAX = 1_000
+
+/** What a guard knows of one part of its store: the circuit breaker, and the probe that closes it again. */
+export class GuardPart {
+  /** Calls decided without the store in this outage. */
+  decided = 0
+  readonly #name: string | undefined
+  readonly #timers: Timers
+  readonly #events: Events
+  readonly #store: GuardedStore
+  #owed: (readonly Check[])[] = []
+  readonly #breaker = new Breaker(BREAKER)
+  #cancelProbe: () => void = () => {}
+  #downSinceMs = 0
+  #error: unknown
+
+  constructor(name: string | undefined, timers: Timers, events: Events, store: GuardedStore) {
+    this.#name = name
+    this.#timers = timers
+    this.#events = events
+    this.#store = store
+  }
+
+  /** The part takes calls. */
+  get isUp(): boolean {
+    return this.#breaker.state === 'closed'
+  }
+
+  /** ms until it will be asked again, at least 1. */
+  get retryMs(): number {
+    return this.isUp ? 1 : Math.max(1, this.#breaker.retryAtMs - this.#timers.monotonicMs())
+  }
+
+  succeeded(): void {
+    this.#breaker.succeeded(this.#timers.monotonicMs())
+  }
+
+  /** @param check what the store was asked: the probe looks at the same key */
+  failed(sentMs: number, error: unknown, check: Check): void {
+    const nowMs = this.#timers.monotonicMs()
+    if (!this.#breaker.failed(sentMs, nowMs)) return
+    this.#error = error
+    this.#downSinceMs = nowMs
+    this.decided = 0
+    this.#changed('closed')
+    this.#tellDown(error)
+    this.#awaitProbe(check)
+  }
+
+  /** The holder of these leases went on without them, and the store may have granted them all the same. */
+  owe(held: readonly Check[]): void {
+    if (this.isUp) this.#store.giveBack(held)
+    else if (this.#owed.length < OWED_MAX) this.#owed.push(held)
+  }
+
+  lateReply(lateMs: number): void {
+    if (this.#events.has('lateReply')) this.#events.emit('lateReply', { part: this.#name, lateMs })
+  }
+
+  /** Why a call is not sent at all. */
+  refusal(): StoreUnavailableError {
+    const { message } = this.#error instanceof Error ? this.#error : { message: String(this.#error) }
+    return new StoreUnavailableError(
+      `the store is not asked while it is down, so nothing was charged; what made it fail: ${message}`,
+      { cause: this.#error },
+    )
+  }
+
+  close(): void {
+    this.#cancelProbe()
+  }
+
+  /** By a timer of its own and not by a caller, so that nobody waits for it and none is needed for the store to come back. */
+  #awaitProbe(check: Check): void {
+    this.#cancelProbe = this.#timers.after(this.#breaker.retryAtMs - this.#timers.monotonicMs(), () => {
+      if (!this.#breaker.beginProbe()) return
+      this.#changed('open')
+      this.#store.look(check).then(answered => this.#probed(answered, check))
+    })
+  }
+
+  #probed(answered: boolean, check: Check): void {
+    const nowMs = this.#timers.monotonicMs()
+    this.#breaker.endProbe(answered, nowMs)
+    this.#changed('half-open')
+    if (!answered) {
+      this.#awaitProbe(check)
+      return
+    }
+    for (const held of this.#owed.splice(0)) this.#store.giveBack(held)
+    const up = { part: this.#name, downMs: nowMs - this.#downSinceMs, decided: this.decided }
+    if (this.#events.has('storeUp')) this.#events.emit('storeUp', up)
+  }
+
+  #changed(from: BreakerState): void {
+    if (!this.#events.has('breaker')) return
+    this.#events.emit('breaker', { part: this.#name, from, to: this.#breaker.state })
+  }
+
+  /** A fleet that decides without its store has to be noticed: where nobody listens, it is a warning. */
+  #tellDown(error: unknown): void {
+    if (this.#events.has('storeDown')) {
+      this.#events.emit('storeDown', { part: this.#name, error })
+      return
+    }
+    const { message } = error instanceof Error ? error : { message: String(error) }
+    this.#events.warn(`the store is down, and calls are decided without it: ${message}`, error)
+  }
+}

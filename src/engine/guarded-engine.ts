@@ -1,0 +1,254 @@
+import { Op } from '../core/step.js'
+import type { Clock } from '../core/time.js'
+import type { Timers } from '../core/timers.js'
+import { isSluiceError, type SluiceErrorCode, StoreTimeoutError } from '../errors.js'
+import type { Events } from '../events.js'
+import type { StoreFailurePolicy } from '../policy.js'
+import { Deadlines, type Waiter } from './deadlines.js'
+import type { Caller, Check, DecideOptions, Engine, Outcome, Source } from './engine.js'
+import { Fallback, type GuardedCheck } from './fallback.js'
+import { type GuardedStore, GuardPart } from './guard-part.js'
+
+export interface GuardOptions {
+  readonly deadlineMs: number
+  readonly onStoreFailure: StoreFailurePolicy
+  readonly replicas: number
+  readonly timers: Timers
+  readonly events: Events
+  /** What fallback decisions go by. Default: the wall clock. */
+  readonly clock?: Clock | undefined
+  /** Keys counted at once while the store is down. */
+  readonly maxKeys?: number | undefined
+}
+
+/** What the store cannot help: the call goes on without it. Anything else is thrown as it is. */
+const OUTAGES: readonly SluiceErrorCode[] = [
+  'ERR_SLUICE_STORE_UNAVAILABLE',
+  'ERR_SLUICE_CONNECTION_LOST',
+  'ERR_SLUICE_STORE_TIMEOUT',
+  'ERR_SLUICE_OUT_OF_MEMORY',
+  'ERR_SLUICE_READ_ONLY',
+  'ERR_SLUICE_SCRIPTING',
+  'ERR_SLUICE_PERMISSION',
+]
+
+const isOutage = (error: unknown): boolean => isSluiceError(error) && OUTAGES.includes(error.code)
+
+/** The store may have done what it was asked. */
+const isIndeterminate = (error: unknown): boolean =>
+  isSluiceError(error, 'ERR_SLUICE_STORE_TIMEOUT') || isSluiceError(error, 'ERR_SLUICE_CONNECTION_LOST')
+
+const isAcquired = ({ op, leaseId }: Check): boolean => op === Op.consume && leaseId !== undefined
+
+/** Strictest last. */
+const STRICTNESS: readonly StoreFailurePolicy[] = ['open', 'local', 'closed']
+
+/** What can be decided anew by somebody else. Everything else is about what the store has counted. */
+const isDecision = ({ op }: Check): boolean =>
+  op === Op.consume || op === Op.peek || op === Op.grant || op === Op.debit
+
+/**
+ * Stands before an engine that has to be asked over a connection. A call waits for its deadline at most; one that failed
+ * goes on without the store, by the policy for that, and so do all others until the store answers again.
+ *
+ * A call that ran into its deadline is indeterminate: it is never sent again, and what comes late is dropped.
+ */
+export class GuardedEngine implements Engine, GuardedStore {
+  readonly source: Source
+  readonly #engine: Engine
+  readonly #options: GuardOptions
+  readonly #deadlines: Deadlines
+  readonly #fallback: Fallback
+  readonly #parts = new Map<string | undefined, GuardPart>()
+  readonly #whole: GuardPart
+
+  constructor(engine: Engine, options: GuardOptions) {
+    this.source = engine.source
+    this.#engine = engine
+    this.#options = options
+    this.#deadlines = new Deadlines(options.timers, options.deadlineMs)
+    this.#fallback = new Fallback(options)
+    this.#whole = this.#part(undefined)
+  }
+
+  decide(request: readonly GuardedCheck[], options: DecideOptions = {}): Promise<Outcome> {
+    const [first] = request as readonly [GuardedCheck]
+    if (first.fallbackId !== undefined) return this.#settleFallback(request, first.fallbackId)
+    const part = this.#partOf(request)
+    if (!part.isUp) return this.#withoutStore(part, request, part.refusal())
+    const call = new Call(request, part, this)
+    const answer = this.#engine.decide(request, { signal: options.signal, caller: call })
+    call.sentMs = this.#deadlines.add(call, this.#deadlineMs(request))
+    answer.then(
+      outcome => this.#answered(call, outcome),
+      error => this.#failed(call, error),
+    )
+    return call.promise
+  }
+
+  ready(): Promise<void> {
+    return this.#engine.ready()
+  }
+
+  async close(): Promise<void> {
+    for (const part of this.#parts.values()) part.close()
+    await this.#engine.close()
+    this.#deadlines.clear()
+    await this.#fallback.close()
+  }
+
+  /** The deadline of a call has come. */
+  expired(call: Call): void {
+    const waitedMs = Math.round(call.dueMs - call.sentMs)
+    const error = new StoreTimeoutError(
+      `the store did not answer within ${waitedMs} ms; whether anything was charged is unknown, so it is not sent again`,
+    )
+    this.#failed(call, error)
+  }
+
+  /** As a peek does. Any answer will do, also one that callers have to hear of. */
+  look({ limit, plan, subject }: Check): Promise<boolean> {
+    const look = new Look()
+    const answer = this.#engine.decide([{ limit, plan, subject, op: Op.peek, n: 1, at: 0 }], { caller: look })
+    this.#deadlines.add(look, this.#options.deadlineMs)
+    answer.then(
+      () => look.settle(true),
+      error => look.settle(!isOutage(error)),
+    )
+    return look.promise
+  }
+
+  giveBack(held: readonly Check[]): void {
+    this.#engine.decide(held.map(check => ({ ...check, op: Op.refund }))).catch(() => {})
+  }
+
+  #answered(call: Call, outcome: Outcome): void {
+    if (call.isSettled) {
+      call.part.lateReply(this.#options.timers.monotonicMs() - call.dueMs)
+      return
+    }
+    call.isSettled = true
+    call.part.succeeded()
+    call.resolve(outcome)
+  }
+
+  #failed(call: Call, error: unknown): void {
+    if (call.isSettled) return
+    call.isSettled = true
+    const { part, request } = call
+    if (!isOutage(error)) {
+      call.reject(error)
+      return
+    }
+    part.failed(call.sentMs, error, request[0] as GuardedCheck)
+    const held = request.filter(isAcquired)
+    if (held.length > 0 && isIndeterminate(error)) part.owe(held)
+    call.resolve(this.#withoutStore(part, request, error))
+  }
+
+  async #withoutStore(part: GuardPart, request: readonly GuardedCheck[], error: unknown): Promise<Outcome> {
+    const policy = this.#policyOf(request)
+    // A debit records what has happened. Refusing it would not undo that, so it is no decision: it has failed.
+    const canGoOn = request.every(isDecision) && !(policy === 'closed' && request.some(isDebit))
+    if (!canGoOn) throw error
+    part.decided++
+    return this.#fallback.decide(request, policy, Math.ceil(part.retryMs * 1000))
+  }
+
+  /** What a fallback counted is known to that fallback only; from another process there is nothing to give back here. */
+  async #settleFallback(request: readonly GuardedCheck[], fallbackId: string): Promise<Outcome> {
+    if (fallbackId === this.#fallback.id) return this.#fallback.decideLocally(request, 0)
+    return this.#fallback.decideLocally(
+      request.map(check => ({ ...check, op: Op.peek, n: 1, at: 0 })),
+      0,
+    )
+  }
+
+  #deadlineMs(request: readonly GuardedCheck[]): number {
+    let deadlineMs = Infinity
+    for (const { limit } of request) {
+      deadlineMs = Math.min(deadlineMs, limit.outage.deadlineMs ?? this.#options.deadlineMs)
+    }
+    return deadlineMs
+  }
+
+  #policyOf(request: readonly GuardedCheck[]): StoreFailurePolicy {
+    const ranks = request.map(({ limit }) =>
+      STRICTNESS.indexOf(limit.outage.onStoreFailure ?? this.#options.onStoreFailure),
+    )
+    return STRICTNESS[Math.max(...ranks)] as StoreFailurePolicy
+  }
+
+  #partOf(request: readonly Check[]): GuardPart {
+    if (this.#engine.partOf === undefined) return this.#whole
+    const name = this.#engine.partOf(request)
+    return this.#parts.get(name) ?? this.#part(name)
+  }
+
+  #part(name: string | undefined): GuardPart {
+    const { timers, events } = this.#options
+    const part = new GuardPart(name, timers, events, this)
+    this.#parts.set(name, part)
+    return part
+  }
+}
+
+const isDebit = ({ op }: Check): boolean => op === Op.debit
+
+/** A request on its way to the store. */
+class Call implements Waiter, Caller {
+  readonly request: readonly GuardedCheck[]
+  readonly part: GuardPart
+  readonly promise: Promise<Outcome>
+  readonly resolve: (outcome: Outcome | Promise<Outcome>) => void
+  readonly reject: (reason: unknown) => void
+  isSettled = false
+  sentMs = 0
+  dueMs = 0
+  readonly #guard: GuardedEngine
+
+  constructor(request: readonly GuardedCheck[], part: GuardPart, guard: GuardedEngine) {
+    this.request = request
+    this.part = part
+    this.#guard = guard
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
+    this.promise = promise
+    this.resolve = resolve
+    this.reject = reject
+  }
+
+  get isGone(): boolean {
+    return this.isSettled
+  }
+
+  expire(): void {
+    this.#guard.expired(this)
+  }
+}
+
+/** A probe on its way to the store: whether it was answered in time. */
+class Look implements Waiter, Caller {
+  readonly promise: Promise<boolean>
+  isSettled = false
+  dueMs = 0
+  readonly #resolve: (answered: boolean) => void
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    this.promise = promise
+    this.#resolve = resolve
+  }
+
+  get isGone(): boolean {
+    return this.isSettled
+  }
+
+  settle(answered: boolean): void {
+    this.isSettled = true
+    this.#resolve(answered)
+  }
+
+  expire(): void {
+    this.settle(false)
+  }
+}
