@@ -6,9 +6,14 @@ export {
   createDialectEngine,
   type DialectEngine,
   type DialectOptions,
+  type McpGatewayDialect,
   type RateLimiterFlexibleDialect,
   type RateLimitRedisDialect,
 } from './dialects/dialect-engine.js'
 export type { DialectStore } from './dialects/dialect-store.js'
+export type { GatewayAnswer, GatewayDimensionAnswer } from './mcp-gateway/batch-answer.js'
+export type { GatewayAlgorithm, GatewayConfig, GatewayGeneration } from './mcp-gateway/config.js'
+export type { GatewayCall } from './mcp-gateway/dimensions.js'
+export type { GatewayEngine, GatewayPolicy } from './mcp-gateway/gateway-engine.js'
 export type { RateLimitRedisOptions } from './rate-limit-redis.js'
 export type { RateLimiterFlexibleOptions } from './rate-limiter-flexible.js'

@@ -1,7 +1,10 @@
+import type { Clock } from '../../core/time.js'
 import type { Engine } from '../../engine/engine.js'
 import { OptionError } from '../../errors.js'
 import { didYouMean, list, show } from '../../policy/refusal.js'
 import type { FixedWindowOptions, PoliciesInput } from '../../policy.js'
+import { type GatewayConfig, type GatewayGeneration, readGatewayConfig } from '../mcp-gateway/config.js'
+import { GatewayEngine } from '../mcp-gateway/gateway-engine.js'
 import { type RateLimitRedisOptions, rateLimitRedis } from '../rate-limit-redis.js'
 import { type RateLimiterFlexibleOptions, rateLimiterFlexible } from '../rate-limiter-flexible.js'
 import { CounterEngine } from './counter-engine.js'
@@ -27,9 +30,24 @@ export interface RateLimitRedisDialect<N extends string = string> {
   readonly limiters: Readonly<Record<N, RateLimitRedisOptions>>
 }
 
-export type DialectOptions = RateLimiterFlexibleDialect | RateLimitRedisDialect
+export interface McpGatewayDialect {
+  readonly dialect: 'mcp-gateway'
+  readonly store: DialectStore
+  /** The limiter's part of the gateway's configuration. */
+  readonly config: GatewayConfig
+  /** Which release wrote the keys. Default: `0.1.12`. */
+  readonly generation?: GatewayGeneration
+  /** Decides by this clock instead of the server's, as its replicas do by theirs: for replays and tests. */
+  readonly clock?: Clock
+}
 
-const DIALECTS: readonly DialectOptions['dialect'][] = ['rate-limiter-flexible', 'rate-limit-redis']
+export type DialectOptions = RateLimiterFlexibleDialect | RateLimitRedisDialect | McpGatewayDialect
+
+const DIALECTS: readonly DialectOptions['dialect'][] = [
+  'mcp-gateway',
+  'rate-limiter-flexible',
+  'rate-limit-redis',
+]
 
 /**
  * Makes an engine that reads and writes the keys of another system by that system's own arithmetic, so that replicas of
@@ -51,6 +69,7 @@ export function createDialectEngine<const N extends string>(
 export function createDialectEngine<const N extends string>(
   options: RateLimitRedisDialect<N>,
 ): DialectEngine<Readonly<Record<N, FixedWindowOptions>>>
+export function createDialectEngine(options: McpGatewayDialect): GatewayEngine
 export function createDialectEngine(options: DialectOptions): DialectEngine {
   // Connects last, when everything else about the options is known to be right.
   const connect = () => new DialectConnection(options.dialect, options.store)
@@ -59,6 +78,12 @@ export function createDialectEngine(options: DialectOptions): DialectEngine {
       return new CounterEngine(rateLimiterFlexible(options.limiters), connect())
     case 'rate-limit-redis':
       return new CounterEngine(rateLimitRedis(options.limiters), connect())
+    case 'mcp-gateway':
+      return new GatewayEngine(
+        readGatewayConfig(options.config, options.generation),
+        connect(),
+        options.clock,
+      )
     default: {
       const { dialect } = options as { readonly dialect?: unknown }
       throw new OptionError(
