@@ -1,16 +1,19 @@
 import { performance } from 'node:perf_hooks'
 import { z } from 'zod'
 import type { Clock } from '../core/time.js'
-import { OptionError } from '../errors.js'
+import { ClosedError, type ConnectionLostError, OptionError } from '../errors.js'
+import { warnProcess } from '../events.js'
 import { createKeyBuilder, DEFAULT_SHARDS, type KeyBuilder, metaKeyOf } from '../keys.js'
-import { Batcher } from '../redis/batcher.js'
-import { type Inspection, readInspection } from '../redis/inspection.js'
-import { MetaAgreement, STATE_VERSION } from '../redis/meta.js'
-import type { RedisClient } from '../redis/redis-client.js'
-import { loadScripts, preload, runScript, type Scripts } from '../redis/scripts.js'
-import { translateServerError } from '../redis/server-errors.js'
+import { ClusterTopology } from '../redis/cluster-topology.js'
+import type { Inspection } from '../redis/inspection.js'
+import { type Call, type Meta, MetaAgreement, STATE_VERSION } from '../redis/meta.js'
+import type { RedisTarget } from '../redis/redis-client.js'
+import { loadScripts, type Scripts } from '../redis/scripts.js'
+import { ServerTopology } from '../redis/server-topology.js'
 import { type RedisStoreOptions, scriptBuildOf, type UserClient } from '../redis/store-options.js'
 import { keyPrefixOf, targetOf } from '../redis/targets/target-of.js'
+import type { Topology } from '../redis/topology.js'
+import { rejectOnAbort } from '../redis/waiting.js'
 import type { Check, DecideOptions, Engine, Outcome } from './engine.js'
 
 export interface RedisEngineOptions {
@@ -24,6 +27,8 @@ export interface RedisEngineOptions {
   readonly clock?: Clock
   /** False: nobody else counts under this prefix, so there is nothing to agree on and no key of it. Default: true. */
   readonly shared?: boolean
+  /** Told of what a person should look at. Default: a warning of the process. */
+  readonly onWarning?: (message: string, error: unknown) => void
 }
 
 /** An engine on Redis, with what only Redis can tell. */
@@ -38,6 +43,7 @@ const Options = z.strictObject({
   shards: z.number().optional(),
   clock: z.custom<Clock>(isClock, "must have a method 'nowUs'").optional(),
   shared: z.boolean().optional(),
+  onWarning: z.custom<() => void>(value => typeof value === 'function', 'must be a function').optional(),
 })
 
 function isClock(value: unknown): boolean {
@@ -45,7 +51,7 @@ function isClock(value: unknown): boolean {
 }
 
 /**
- * Opens a connection and answers at once: what is asked before it is ready waits for the first attempt.
+ * Connects in the background and answers at once: what is asked before that waits for the first attempt.
  *
  * @throws OptionError naming each option that cannot be accepted
  * @throws ClientError when the client cannot be used without sending checks twice
@@ -53,100 +59,116 @@ function isClock(value: unknown): boolean {
 export function createRedisEngine(options: RedisEngineOptions): RedisEngine {
   const parsed = Options.safeParse(options)
   if (!parsed.success) throw new OptionError(`options of the Redis engine:\n${z.prettifyError(parsed.error)}`)
-  const { store, shards, clock, shared = true } = options
+  const { store, shards, clock, shared = true, onWarning = warnProcess } = options
   const prefix = options.prefix ?? keyPrefixOf(store)
   const keyOf = createKeyBuilder({
     ...(prefix !== undefined && { prefix }),
     ...(shards !== undefined && { shards }),
   })
   const target = targetOf(store)
-  const topologyOptions = { scripts: loadScripts(), elapsedMs: () => performance.now() }
-  const metaKey = metaKeyOf(prefix)
-  const agreement = new MetaAgreement((...command) => topology.callAt(metaKey, ...command), metaKey, {
-    stateVersion: STATE_VERSION,
-    shards: shards ?? DEFAULT_SHARDS,
+  return new ConnectedRedisEngine(target, {
+    scripts: loadScripts(scriptBuildOf(store)),
+    keyOf,
+    clock,
+    onWarning,
+    meta: shared
+      ? { key: metaKeyOf(prefix), own: { stateVersion: STATE_VERSION, shards: shards ?? DEFAULT_SHARDS } }
+      : undefined,
   })
-  if (target.kind === 'cluster') throw new OptionError('store: this engine is of one server')
-  const connection = target.connect()
-  const agreement = shared
-    ? new MetaAgreement((command, ...args) => connection.call(command, ...args), metaKeyOf(prefix), {
-        stateVersion: STATE_VERSION,
-        shards: shards ?? DEFAULT_SHARDS,
-      })
-    : undefined
-  return new ConnectedRedisEngine(connection, loadScripts(scriptBuildOf(store)), keyOf, clock, agreement)
+}
+
+interface Setup {
+  readonly scripts: Scripts
+  readonly keyOf: KeyBuilder
+  readonly clock: Clock | undefined
+  readonly onWarning: (message: string, error: unknown) => void
+  /** What to agree on with other limiters; undefined where nobody shares these keys. */
+  readonly meta: { readonly key: string; readonly own: Meta } | undefined
 }
 
 class ConnectedRedisEngine implements RedisEngine {
   readonly source = 'redis'
-  readonly #client: RedisClient
-  readonly #scripts: Scripts
+  /** Nodes of a cluster fail apart. */
+  readonly partOf?: (request: readonly Check[]) => string | undefined
+  readonly #topology: Topology
   readonly #keyOf: KeyBuilder
   readonly #clock: Clock | undefined
   readonly #agreement: MetaAgreement | undefined
-  readonly #batcher: Batcher
-  #preloaded: Promise<void> | undefined
+  /** The request that was last asked about, and its keys: it is the next to be decided. */
+  #located: readonly Check[] | undefined
+  #locatedKeys: readonly string[] = []
   #closing: Promise<void> | undefined
 
-  constructor(
-    client: RedisClient,
-    scripts: Scripts,
-    keyOf: KeyBuilder,
-    clock: Clock | undefined,
-    agreement: MetaAgreement | undefined,
-  ) {
-    this.#client = client
-    this.#scripts = scripts
+  constructor(target: RedisTarget, { scripts, keyOf, clock, onWarning, meta }: Setup) {
     this.#keyOf = keyOf
     this.#clock = clock
-    this.#agreement = agreement
-    this.#batcher = new Batcher(client, scripts.decide, () => performance.now(), agreement)
-    client.onStateChange = state => {
-      if (state === 'ready') {
-        this.#preload()
+    const options = {
+      scripts,
+      elapsedMs: () => performance.now(),
+      onConnect: () => {
         // Another server may have taken its place. Checks do not wait for what was agreed on before.
-        if (agreement?.reached) agreement.ask().catch(() => {})
+        if (this.#agreement?.reached) this.#agreement.ask().catch(() => {})
+      },
+      onLoss: (error: ConnectionLostError) => onWarning(error.message, error),
+    }
+    if (target.kind === 'server') {
+      this.#topology = new ServerTopology(target.connect(), options)
+    } else {
+      const cluster = new ClusterTopology(target, options)
+      this.#topology = cluster
+      this.partOf = request => {
+        this.#located = request
+        this.#locatedKeys = this.#keysOf(request)
+        return cluster.nodeOf(this.#locatedKeys)
       }
-      this.#batcher.wake()
+    }
+    if (meta !== undefined) {
+      const call: Call = (...command) => this.#topology.callAt(meta.key, ...command)
+      this.#agreement = new MetaAgreement(call, meta.key, meta.own)
     }
   }
 
   decide(request: readonly Check[], options?: DecideOptions): Promise<Outcome> {
-    const keys: string[] = []
-    for (const { limit, subject } of request) keys.push(this.#keyOf(limit, subject))
-    return this.#batcher.decide(
-      request,
-      keys,
-      this.#clock === undefined ? 0 : this.#clock.nowUs(),
-      options?.signal,
-    )
+    const keys = request === this.#located ? this.#locatedKeys : this.#keysOf(request)
+    const nowUs = this.#clock === undefined ? 0 : this.#clock.nowUs()
+    if (this.#agreement?.reached === false) return this.#decideOnceAgreed(request, keys, nowUs, options)
+    return this.#topology.decide(request, keys, nowUs, options?.signal)
   }
 
-  async inspect(keys: readonly string[]): Promise<Inspection> {
-    if (this.#client.state === 'connecting') await this.#client.ready()
-    const reply = await runScript(this.#client, this.#scripts.inspect, keys, []).catch(throwTranslated)
-    return readInspection(reply, keys)
+  inspect(keys: readonly string[]): Promise<Inspection> {
+    return this.#topology.inspect(keys)
   }
 
   async ready(): Promise<void> {
-    await this.#client.ready()
-    await this.#preloaded
+    await this.#topology.ready()
     await this.#agreement?.ask()
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#batcher.close().then(() => this.#client.close())
+    this.#closing ??= this.#topology.close()
     return this.#closing
   }
 
-  /** On every connection: a restarted server, or the next primary, knows no scripts. Checks do not wait for it. */
-  #preload(): void {
-    const preloaded = preload(this.#client, this.#scripts.decide).catch(throwTranslated)
-    preloaded.catch(() => {})
-    this.#preloaded = preloaded
+  #keysOf(request: readonly Check[]): readonly string[] {
+    const keys: string[] = []
+    for (const { limit, subject } of request) keys.push(this.#keyOf(limit, subject))
+    return keys
   }
-}
 
-function throwTranslated(error: unknown): never {
-  throw translateServerError(error)
+  #decideOnceAgreed(
+    request: readonly Check[],
+    keys: readonly string[],
+    nowUs: number,
+    options: DecideOptions | undefined,
+  ): Promise<Outcome> {
+    if (this.#closing !== undefined) return Promise.reject(new ClosedError('the limiter was closed'))
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
+    if (options?.signal !== undefined) rejectOnAbort(promise, reject, options.signal)
+    const agreement = this.#agreement as MetaAgreement
+    agreement
+      .ask()
+      .then(() => this.#topology.decide(request, keys, nowUs, options?.signal))
+      .then(resolve, reject)
+    return promise
+  }
 }

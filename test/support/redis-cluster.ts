@@ -42,6 +42,8 @@ export interface RedisCluster {
   readonly nodes: readonly ClusterNode[]
   /** Where to begin: every node, as `{ host, port }`. */
   readonly seeds: readonly { readonly host: string; readonly port: number }[]
+  /** The same, as the `store` of a limiter. */
+  readonly store: { readonly cluster: readonly string[] }
   /** The nodes that are masters now, have slots, and run. */
   masters(): Promise<ClusterNode[]>
   masterOf(slot: number): Promise<ClusterNode>
@@ -96,6 +98,10 @@ class ProcessCluster implements RedisCluster {
 
   get seeds(): RedisCluster['seeds'] {
     return this.nodes.map(({ port }) => ({ host: '127.0.0.1', port }))
+  }
+
+  get store(): RedisCluster['store'] {
+    return { cluster: this.seeds.map(({ host, port }) => `${host}:${port}`) }
   }
 
   get #running(): ClusterNode[] {

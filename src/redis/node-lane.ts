@@ -1,0 +1,226 @@
+import { ClosedError, ConnectionLostError } from '../errors.js'
+import { FlightWindow } from './flight-window.js'
+import type { RedisClient } from './redis-client.js'
+import { ReplyReader } from './reply.js'
+import { RequestBlock } from './request-block.js'
+import { preload, runScript, type Script } from './scripts.js'
+import { FULL_BATCH_CHECKS, IN_FLIGHT_MAX, tooManyWait, WAITING_MAX, type Waiting } from './waiting.js'
+
+/** What leaves at once at most: enough for every slot of a node to have its batches. */
+const BURST_CHECKS_MAX = 4096
+/** How long answers under way are waited for when the lane is no longer used. */
+const CLOSE_GRACE_MS = 2_000
+
+/** A request whose keys are all in one slot. */
+export interface SlotRequest extends Waiting {
+  readonly slot: number
+}
+
+export interface LaneEvents {
+  /** A batch failed: the server answered so, or nothing could be sent, or no answer can come. */
+  onFailure(requests: readonly SlotRequest[], error: unknown): void
+  onReady(): void
+  /** The connection ended or could not be made; the client goes on trying. */
+  onDown(): void
+}
+
+/** Batches that left together. */
+interface Burst {
+  readonly sentAtMs: number
+  underWay: number
+}
+
+interface Batch {
+  readonly requests: readonly SlotRequest[]
+  readonly burst: Burst
+}
+
+/**
+ * The way to one node of a cluster. A script takes keys of one slot only, so requests gather by slot, and what waits
+ * leaves as a burst: one batch for each slot, written one behind the other. Bursts follow the rule of `Batcher`: all of
+ * one turn together, at once while the window has room, else with the next reply; a slot that has a full batch does not
+ * wait.
+ */
+export class NodeLane {
+  readonly client: RedisClient
+  /** The map has named it as a master. */
+  servesSlots = false
+  readonly #script: Script
+  readonly #events: LaneEvents
+  readonly #elapsedMs: () => number
+  readonly #window = new FlightWindow()
+  readonly #block = new RequestBlock()
+  readonly #reader = new ReplyReader()
+  /** By slot, in the order in which the slots' first requests came. */
+  readonly #groups = new Map<number, SlotRequest[]>()
+  readonly #underWay = new Set<Batch>()
+  #waiting = 0
+  #bursts = 0
+  /** A slot has a full batch. */
+  #isFull = false
+  #flushDue = false
+  #isClosing = false
+  #preloaded: Promise<void> | undefined
+  #onIdle: (() => void) | undefined
+
+  constructor(client: RedisClient, script: Script, elapsedMs: () => number, events: LaneEvents) {
+    this.client = client
+    this.#script = script
+    this.#elapsedMs = elapsedMs
+    this.#events = events
+    client.onStateChange = state => {
+      if (state === 'ready') this.#connected()
+      if (state === 'down') events.onDown()
+      this.#wake()
+    }
+  }
+
+  get #isIdle(): boolean {
+    return this.#waiting === 0 && this.#underWay.size === 0
+  }
+
+  add(request: SlotRequest): void {
+    if (this.#waiting >= WAITING_MAX) {
+      request.reject(tooManyWait())
+      return
+    }
+    const group = this.#groups.get(request.slot)
+    if (group === undefined) this.#groups.set(request.slot, [request])
+    else if (group.push(request) >= FULL_BATCH_CHECKS) this.#isFull = true
+    this.#waiting++
+    this.#wake()
+  }
+
+  /** Resolves when the node is connected and knows the script. */
+  async ready(): Promise<void> {
+    await this.client.ready()
+    await this.#preloaded
+  }
+
+  /** Takes away what was not sent, to be sent elsewhere. */
+  takeWaiting(): readonly SlotRequest[] {
+    const requests = [...this.#groups.values()].flat()
+    this.#groups.clear()
+    this.#waiting = 0
+    return requests
+  }
+
+  /** Waits for the answers under way, but not for ever: a node that was lost may never answer. */
+  async close(): Promise<void> {
+    if (this.client.state === 'connecting') {
+      for (const { reject } of this.takeWaiting()) reject(new ClosedError('the limiter was closed'))
+    }
+    this.#isClosing = true
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, CLOSE_GRACE_MS)
+    })
+    const drained = new Promise<void>(resolve => {
+      if (this.#isIdle) resolve()
+      else this.#onIdle = resolve
+    }).then(() => this.client.close())
+    await Promise.race([drained, patience])
+    clearTimeout(timer)
+    const lost = new ConnectionLostError(
+      `no answer came from ${this.client.address}, which is no longer used; the check may have been charged, do not send it again`,
+    )
+    for (const { requests } of this.#underWay) for (const { reject } of requests) reject(lost)
+    for (const { reject } of this.takeWaiting()) reject(new ClosedError('the limiter was closed'))
+    // Where answers are still missing, this closes the connection when they have come or it has ended.
+    this.client.close().catch(() => {})
+  }
+
+  #connected(): void {
+    const preloaded = preload(this.client, this.#script)
+    preloaded.catch(() => {})
+    this.#preloaded = preloaded
+    this.#events.onReady()
+  }
+
+  #wake(): void {
+    if (this.#flushDue) return
+    this.#flushDue = true
+    // After the microtasks of this turn, and before any input: all that this turn's replies set off comes together.
+    process.nextTick(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    this.#flushDue = false
+    if (this.client.state === 'connecting' && !this.#isClosing) return
+    while (this.#waiting > 0 && this.#bursts < this.#window.size) this.#sendBurst(1)
+    if (this.#isFull && this.#bursts < IN_FLIGHT_MAX) this.#sendBurst(FULL_BATCH_CHECKS)
+    if (this.#isIdle) this.#onIdle?.()
+  }
+
+  /** @param fewest requests that a slot must have for its own to leave now */
+  #sendBurst(fewest: number): void {
+    const burst: Burst = { sentAtMs: this.#elapsedMs(), underWay: 0 }
+    let room = BURST_CHECKS_MAX
+    for (const [slot, group] of this.#groups) {
+      if (group.length < fewest) continue
+      if (room <= 0) break
+      this.#groups.delete(slot)
+      this.#waiting -= group.length
+      room -= group.length
+      this.#sendGroup(group, burst)
+    }
+    // What is left has less than a full batch, or comes with the next burst.
+    this.#isFull = room <= 0
+    if (burst.underWay > 0) this.#bursts++
+  }
+
+  #sendGroup(group: readonly SlotRequest[], burst: Burst): void {
+    const full = Math.max(FULL_BATCH_CHECKS, Math.ceil(group.length / IN_FLIGHT_MAX))
+    let requests: SlotRequest[] = []
+    for (const request of group) {
+      if (request.signal?.aborted) continue
+      if (requests.length >= full || !this.#block.add(request)) {
+        this.#sendBatch({ requests, burst })
+        requests = []
+        this.#block.add(request)
+      }
+      requests.push(request)
+    }
+    if (requests.length > 0) this.#sendBatch({ requests, burst })
+  }
+
+  #sendBatch(batch: Batch): void {
+    const { keys, args } = this.#block.take()
+    batch.burst.underWay++
+    this.#underWay.add(batch)
+    runScript(this.client, this.#script, keys, args).then(
+      reply => {
+        this.#settle(batch.requests, keys.length, reply)
+        this.#landed(batch)
+      },
+      error => {
+        this.#events.onFailure(batch.requests, error)
+        this.#landed(batch)
+      },
+    )
+  }
+
+  #settle(requests: readonly SlotRequest[], checks: number, reply: unknown): void {
+    try {
+      this.#reader.read(reply, checks)
+    } catch (error) {
+      for (const { reject } of requests) reject(error)
+      return
+    }
+    let first = 0
+    for (const { checks, resolve } of requests) {
+      resolve(this.#reader.outcome(first, checks.length))
+      first += checks.length
+    }
+  }
+
+  #landed(batch: Batch): void {
+    this.#underWay.delete(batch)
+    const { burst } = batch
+    if (--burst.underWay === 0) {
+      this.#bursts--
+      this.#window.observe(this.#elapsedMs() - burst.sentAtMs)
+    }
+    this.#wake()
+  }
+}
