@@ -82,7 +82,10 @@ export interface DecideOptions {
   readonly caller?: Caller
 }
 
-/** Asked right before a request leaves for a server: what nobody waits for any more need not be sent. */
+/**
+ * Asked right before a request leaves for a server: what nobody waits for any more is not sent, and its promise need not
+ * settle.
+ */
 export interface Caller {
   readonly isGone: boolean
 }

@@ -1,4 +1,4 @@
-import type { Check, Outcome } from '../engine/engine.js'
+import type { Caller, Check, Outcome } from '../engine/engine.js'
 import { ClosedError } from '../errors.js'
 import { FlightWindow } from './flight-window.js'
 import type { RedisClient } from './redis-client.js'
@@ -9,6 +9,7 @@ import { translateServerError } from './server-errors.js'
 import {
   FULL_BATCH_CHECKS,
   IN_FLIGHT_MAX,
+  isUnwanted,
   rejectOnAbort,
   tooManyWait,
   WAITING_MAX,
@@ -59,18 +60,20 @@ export class Batcher {
    * @param keys the key of each check
    * @param nowUs us since the Unix epoch by an injected clock; 0: the server's own
    * @param signal rejects with its reason at once; what was sent already may be charged
+   * @param caller asked when it would be sent: once he is gone it is not, and the promise stays as it is
    */
   decide(
     checks: readonly Check[],
     keys: readonly string[],
     nowUs: number,
     signal?: AbortSignal,
+    caller?: Caller,
   ): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new ClosedError('the limiter was closed'))
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.#waiting.length - this.#head >= WAITING_MAX) return Promise.reject(tooManyWait())
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
-    this.#waiting.push({ checks, keys, nowUs, signal, resolve, reject })
+    this.#waiting.push({ checks, keys, nowUs, signal, caller, resolve, reject })
     if (signal !== undefined) rejectOnAbort(promise, reject, signal)
     this.wake()
     return promise
@@ -137,7 +140,7 @@ export class Batcher {
     let checks = 0
     for (; this.#head < this.#waiting.length; this.#head++) {
       const next = this.#waiting[this.#head] as Waiting
-      if (next.signal?.aborted) continue
+      if (isUnwanted(next)) continue
       if (checks >= full || !this.#block.add(next)) break
       checks += next.checks.length
       batch.push(next)

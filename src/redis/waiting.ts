@@ -1,4 +1,4 @@
-import type { Outcome } from '../engine/engine.js'
+import type { Caller, Outcome } from '../engine/engine.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { KeyedRequest } from './request-block.js'
 
@@ -15,9 +15,14 @@ export const FULL_BATCH_CHECKS = 32
 /** A request that somebody waits for. */
 export interface Waiting extends KeyedRequest {
   readonly signal: AbortSignal | undefined
+  readonly caller?: Caller | undefined
   readonly resolve: (outcome: Outcome) => void
   readonly reject: (reason: unknown) => void
 }
+
+/** Nobody waits for it any more, so it need not be sent. */
+export const isUnwanted = ({ signal, caller }: Waiting): boolean =>
+  signal?.aborted === true || caller?.isGone === true
 
 export const tooManyWait = (): StoreUnavailableError =>
   new StoreUnavailableError(`${WAITING_MAX} requests wait for Redis already; nothing was charged`)
