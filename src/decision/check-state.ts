@@ -24,6 +24,8 @@ export interface Decided {
   readonly remaining: number
   readonly waitUs: number
   readonly resetUs: number
+  /** When it was decided, where that is another instant than that of the Decision. */
+  readonly nowUs?: number | undefined
 }
 
 /** What one limit said of one check. A policy of several limits, or a request of several checks, has several. */

@@ -32,7 +32,9 @@ export interface Receipt {
 /** The receipt of a request that passed; undefined when it charged nothing. */
 export function receiptOf(checks: readonly Decided[], nowUs: number): Receipt | undefined {
   const charged = checks.filter(check => charges(check.op) && check.granted > 0)
-  return charged.length === 0 ? undefined : { charges: charged.map(check => charge(check, nowUs)) }
+  return charged.length === 0
+    ? undefined
+    : { charges: charged.map(check => charge(check, check.nowUs ?? nowUs)) }
 }
 
 const charges = (op: Op): boolean => op === Op.consume || op === Op.grant || op === Op.debit

@@ -33,9 +33,14 @@ export interface CheckOutcome {
   readonly remaining: number
   readonly waitUs: number
   readonly resetUs: number
+  /** When it was decided, where that is not `nowUs` of the outcome: each node of a cluster has its own clock. */
+  readonly nowUs?: number
 }
 
-/** What an engine says of one request: all its checks at one instant of the store's clock, in the order they were given. */
+/**
+ * What an engine says of one request: its checks in the order they were given, all at one instant of the store's clock.
+ * Those of a request over several slots of a cluster have each their own.
+ */
 export interface Outcome {
   readonly nowUs: number
   readonly checks: readonly CheckOutcome[]

@@ -35,7 +35,7 @@ export class Dispatcher {
       let checks = request.plan()
       let outcome = await this.#engine.decide(checks, options)
       if (isStale(outcome)) {
-        checks = replan(checks, outcome.nowUs)
+        checks = replan(checks, outcome)
         outcome = await this.#engine.decide(checks, options)
       }
       return this.#read(request, checks, outcome)
@@ -50,7 +50,7 @@ export class Dispatcher {
       let checks = request.plan()
       let outcome = engine.decideSync(checks)
       if (isStale(outcome)) {
-        checks = replan(checks, outcome.nowUs)
+        checks = replan(checks, outcome)
         outcome = engine.decideSync(checks)
       }
       return this.#read(request, checks, outcome)

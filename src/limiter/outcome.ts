@@ -53,8 +53,8 @@ export function readOutcome(
   if (outcome.checks.length !== checks.length) {
     throw new ProtocolError(`the engine answered ${outcome.checks.length} checks of ${checks.length}`)
   }
-  for (const [i, { status }] of outcome.checks.entries()) {
-    if (status < 0) throw failure(checks[i] as PlannedCheck, status, outcome.nowUs, keyOf)
+  for (const [i, { status, nowUs }] of outcome.checks.entries()) {
+    if (status < 0) throw failure(checks[i] as PlannedCheck, status, nowUs ?? outcome.nowUs, keyOf)
   }
   const { fallback } = outcome
   const said = checks.map((check, i) => {
@@ -81,4 +81,5 @@ const decided = (
   remaining: said.remaining,
   waitUs: said.waitUs,
   resetUs: said.resetUs,
+  nowUs: said.nowUs,
 })

@@ -1,6 +1,6 @@
 import { LEASE_UNITS_MAX } from '../core/plan.js'
 import { Op } from '../core/step.js'
-import type { Check } from '../engine/engine.js'
+import type { Check, Outcome } from '../engine/engine.js'
 import { CheckError } from '../errors.js'
 import { show } from '../policy/refusal.js'
 import type { CompiledPolicy, LimitOverride, PolicyLimit } from '../policy.js'
@@ -139,8 +139,10 @@ export function planAcquire(
   })
 }
 
-/** The same checks with the plans of this instant: `quota` knows only the calendar periods around the last one. */
-export const replan = (checks: readonly PlannedCheck[], nowUs: number): readonly PlannedCheck[] =>
-  checks.map(check =>
-    check.plan.algorithm === 'quota' ? { ...check, plan: check.limit.planAt(nowUs) } : check,
+/** The same checks with the plans of when they were asked: `quota` knows only the calendar periods around the last one. */
+export const replan = (checks: readonly PlannedCheck[], outcome: Outcome): readonly PlannedCheck[] =>
+  checks.map((check, i) =>
+    check.plan.algorithm === 'quota'
+      ? { ...check, plan: check.limit.planAt(outcome.checks[i]?.nowUs ?? outcome.nowUs) }
+      : check,
   )

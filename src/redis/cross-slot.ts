@@ -20,7 +20,7 @@ interface DecidedPart {
 }
 
 /** A check with the instant of the node that decided it. */
-type TimedOutcome = CheckOutcome & { readonly nowUs: number }
+type TimedOutcome = Required<CheckOutcome>
 
 /**
  * Decides a request over several slots, which no script can. All are looked at first; where none refuses, they are
