@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { addCheckCommands } from './commands/check.js'
 import { addCompatCommands } from './commands/compat.js'
 import { addInspectCommand } from './commands/inspect.js'
+import { addMetaCommand } from './commands/meta.js'
 import { addReplayCommand } from './commands/replay.js'
 import { addResetCommand } from './commands/reset.js'
 import { Exit, exitCodeOf } from './exit-codes.js'
@@ -37,6 +38,9 @@ export async function run(args: readonly string[], streams: Streams = process): 
     exit = code
   })
   addReplayCommand(program, output, createProgress(streams.stderr))
+  addMetaCommand(program, output, code => {
+    exit = code
+  })
   addCompatCommands(program, output, code => {
     exit = code
   })
