@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -16,12 +16,18 @@ export interface StartRedisOptions {
   binary?: string
   /** Starts it as a node of a cluster, with a free port for the bus, alone and without slots. Default: false. */
   cluster?: boolean
+  /** Starts it as a Sentinel, with these lines of configuration, which it goes on writing. Default: as a server. */
+  sentinel?: readonly string[]
+  /** Arguments by which it serves TLS on a port of its own, besides the plain one. */
+  tls?: (port: number) => readonly string[]
 }
 
 export interface RedisServer {
   /** `redis://127.0.0.1:<port>` */
   readonly url: string
   readonly port: number
+  /** The one that speaks TLS; 0 where there is none. */
+  readonly tlsPort: number
   /** A Unix socket of the same server. */
   readonly socketPath: string
   readonly pid: number
@@ -79,14 +85,26 @@ const SUPERVISE = `
   wait
   rm -rf "$folder"`
 
+/** What a server and a Sentinel log once they accept connections. */
+const SERVES = /Ready to accept connections|Sentinel ID is/
+
+function writeConfig(folder: string, lines: readonly string[]): string {
+  const path = join(folder, 'sentinel.conf')
+  writeFileSync(path, `${lines.join('\n')}\n`)
+  return path
+}
+
 async function startOn(port: number, options: StartRedisOptions): Promise<RedisServer> {
   const binary = options.binary ?? process.env.SLUICE_TEST_REDIS_SERVER ?? 'redis-server'
   const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'))
   const socketPath = join(folder, 'redis.sock')
+  const tlsPort = options.tls === undefined ? 0 : await freePort()
   const args = [
+    ...(options.sentinel ? [writeConfig(folder, options.sentinel), '--sentinel'] : []),
     ...['--port', String(port), '--bind', '127.0.0.1', '--unixsocket', socketPath, '--dir', folder],
     ...['--save', '', '--appendonly', 'no', '--daemonize', 'no', '--loglevel', 'notice'],
     ...(options.cluster ? ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())] : []),
+    ...(options.tls?.(tlsPort) ?? []),
     ...(options.args ?? []),
   ]
   const child = spawn('sh', ['-c', SUPERVISE, 'supervise', folder, binary, ...args])
@@ -101,9 +119,9 @@ async function startOn(port: number, options: StartRedisOptions): Promise<RedisS
       let log = ''
       const read = (chunk: Buffer) => {
         // Once it serves, its log is only drained: a full pipe would block the server.
-        if (log.includes('Ready to accept connections')) return
+        if (SERVES.test(log)) return
         log += chunk.toString()
-        if (log.includes('Ready to accept connections')) resolve(Number(/^pid (\d+)$/m.exec(log)?.[1]))
+        if (SERVES.test(log)) resolve(Number(/^pid (\d+)$/m.exec(log)?.[1]))
       }
       child.stdout.on('data', read)
       child.stderr.on('data', read)
@@ -115,6 +133,7 @@ async function startOn(port: number, options: StartRedisOptions): Promise<RedisS
     return {
       url: `redis://127.0.0.1:${port}`,
       port,
+      tlsPort,
       socketPath,
       pid,
       async cli(...cliArgs) {

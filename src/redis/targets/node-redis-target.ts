@@ -104,15 +104,24 @@ export function targetOfNodeRedis(client: NodeRedisClientLike, allowReplay: bool
   const overrides = { ...PLAIN_CLIENT, socket: { ...socket, ...SOCKET } }
   const sample = client.duplicate(overrides)
   if (!allowReplay && !sample.options.disableOfflineQueue) throw mayReplay()
-  sample.destroy()
+  destroy(sample)
   const open: OpenNodeRedisLink = onLost => {
     const own = client.duplicate(overrides)
     own.on('error', onLost)
-    return { connected: own.connect().then(() => own), dispose: () => own.destroy() }
+    return { connected: own.connect().then(() => own), dispose: () => destroy(own) }
   }
   const { path, host = 'localhost', port = 6379, tls = false } = socket ?? {}
   const address = path ?? `${host}:${port}`
   return { kind: 'server', connect: () => new NodeRedisClient({ open, address, tls, use: 'server' }) }
+}
+
+/** Version 5 throws where there is nothing to end. */
+function destroy(client: NodeRedisClientLike): void {
+  try {
+    client.destroy()
+  } catch {
+    // There was nothing.
+  }
 }
 
 /** Connections to the nodes of the user's cluster, with the options that it has for its nodes. */
@@ -133,7 +142,7 @@ export function targetOfNodeRedisCluster(cluster: NodeRedisClusterLike): RedisTa
       const connected = own.nodeClient(node)
       const { client } = node
       client?.on('error', onLost)
-      return { connected, dispose: () => client?.destroy() }
+      return { connected, dispose: () => client && destroy(client) }
     }
     return new NodeRedisClient({ open, address, tls: defaults?.socket?.tls ?? false, use: 'node' })
   }

@@ -52,6 +52,11 @@ function targetOfClient(client: UserClient, allowReplay: boolean): RedisTarget {
   if (isNodeRedisSentinel(client)) return targetOfNodeRedisSentinel(client)
   if (isNodeRedisCluster(client)) return targetOfNodeRedisCluster(client)
   if (isNodeRedisClient(client)) return targetOfNodeRedis(client, allowReplay)
+  if (has(client, 'getSentinelNode')) {
+    throw new ClientError(
+      'client: the Sentinel client of node-redis 5 shows no options; version 6 does, or write { sentinel: { nodes, name } }',
+    )
+  }
   throw new ClientError(
     'client: this is no client that Sluice knows; give a Redis or Cluster of ioredis or iovalkey, or what createClient, ' +
       'createCluster or createSentinel of node-redis made',
