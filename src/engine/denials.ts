@@ -1,3 +1,4 @@
+import { capacity } from '../core/plan.js'
 import { Op, Status } from '../core/step.js'
 import type { Check, CheckOutcome, Outcome } from './engine.js'
 
@@ -30,6 +31,8 @@ export class Denial {
         const own = this.#request[i] as Check
         const said = checks[i] as CheckOutcome
         if (plan !== own.plan || subject !== own.subject || op !== Op.consume) return false
+        // Whoever asks for more than can ever pass has to be told so.
+        if (n > own.n && n > capacity(plan)) return false
         if (said.status === Status.denied) return n >= own.n
         return said.status === Status.blocked || n === own.n
       })

@@ -1,4 +1,4 @@
-import { Op } from '../core/step.js'
+import { Op, Status } from '../core/step.js'
 import type { Clock } from '../core/time.js'
 import type { Timers } from '../core/timers.js'
 import { isSluiceError, type SluiceErrorCode, StoreTimeoutError } from '../errors.js'
@@ -155,13 +155,15 @@ export class GuardedEngine implements Engine, GuardedStore {
     return this.#fallback.decide(request, policy, Math.ceil(part.retryMs * 1000))
   }
 
-  /** What a fallback counted is known to that fallback only; from another process there is nothing to give back here. */
+  /** What a fallback counted can be given back to it alone: one of another process has nothing here, and stays as it is. */
   async #settleFallback(request: readonly GuardedCheck[], fallbackId: string): Promise<Outcome> {
     if (fallbackId === this.#fallback.id) return this.#fallback.decideLocally(request, 0)
-    return this.#fallback.decideLocally(
-      request.map(check => ({ ...check, op: Op.peek, n: 1, at: 0 })),
-      0,
-    )
+    const looks = request.map(check => ({ ...check, op: Op.peek, n: 1, at: 0 }))
+    const outcome = this.#fallback.decideLocally(looks, 0)
+    return {
+      ...outcome,
+      checks: outcome.checks.map(said => ({ ...said, status: Status.allowed, granted: 0 })),
+    }
   }
 
   #deadlineMs(request: readonly GuardedCheck[]): number {
