@@ -1,4 +1,4 @@
-import { Status } from './core/step.js'
+import { Op, Status } from './core/step.js'
 import {
   type CheckState,
   checkState,
@@ -9,6 +9,7 @@ import {
   toMs,
 } from './decision/check-state.js'
 import { type Receipt, receiptOf } from './decision/receipt.js'
+import type { Limit } from './policy.js'
 
 export type { CheckState, Decided, Reason } from './decision/check-state.js'
 export type { Charge, Receipt } from './decision/receipt.js'
@@ -44,65 +45,92 @@ export interface DecisionData {
  * is asked for. `JSON.stringify` and `console.log` show everything.
  */
 export class Decision implements DecisionData {
-  readonly #shown: Decided
+  readonly #limit: Limit
+  readonly #subject: string
+  readonly #status: Status
+  readonly #granted: number
+  readonly #remaining: number
+  readonly #waitUs: number
+  readonly #resetUs: number
   readonly #nowUs: number
   readonly #all: readonly Decided[] | undefined
   /** Who decided. */
   readonly source: Source
 
   /**
-   * @param shown the check whose numbers these are
+   * Of one `consume` without override or lease, or of the check whose numbers are to be shown. Not a record of these: one
+   * object less for each check.
+   *
+   * @param subject in its canonical form
    * @param nowUs the store's clock, us since the Unix epoch
-   * @param all every check of the request in its order, when there are several
+   * @param all every check of the request in its order; left out for a single `consume`
    */
-  constructor(shown: Decided, nowUs: number, source: Source, all?: readonly Decided[]) {
-    this.#shown = shown
+  constructor(
+    limit: Limit,
+    subject: string,
+    status: Status,
+    granted: number,
+    remaining: number,
+    waitUs: number,
+    resetUs: number,
+    nowUs: number,
+    source: Source,
+    all?: readonly Decided[],
+  ) {
+    this.#limit = limit
+    this.#subject = subject
+    this.#status = status
+    this.#granted = granted
+    this.#remaining = remaining
+    this.#waitUs = waitUs
+    this.#resetUs = resetUs
     this.#nowUs = nowUs
-    this.source = source
     this.#all = all
+    this.source = source
   }
 
   /** The Decision of a request: chooses the check to show. */
   static of(checks: readonly Decided[], nowUs: number, source: Source): Decision {
-    return new Decision(shownOf(checks), nowUs, source, checks)
+    const { limit, subject, status, granted, remaining, waitUs, resetUs } = shownOf(checks)
+    return new Decision(limit, subject, status, granted, remaining, waitUs, resetUs, nowUs, source, checks)
   }
 
   get allowed(): boolean {
-    return this.#shown.status === Status.allowed
+    return this.#status === Status.allowed
   }
 
   get reason(): Reason {
-    return reasonOf(this.#shown.status)
+    return reasonOf(this.#status)
   }
 
   /** Name of the policy whose numbers these are. */
   get policy(): string {
-    return this.#shown.limit.policy
+    return this.#limit.policy
   }
 
   /** Units per window, as configured or as overridden by the call. */
   get limit(): number {
-    return this.#shown.limit.limit
+    return this.#limit.limit
   }
 
   /** Largest cost that passes now, >= 0. */
   get remaining(): number {
-    return this.#shown.remaining
+    return this.#remaining
   }
 
   /** Refused: ms until this very cost passes if nobody else calls, rounded up. Allowed: 0. */
   get retryAfterMs(): number {
-    return this.allowed ? 0 : toMs(this.#shown.waitUs)
+    return this.allowed ? 0 : toMs(this.#waitUs)
   }
 
   /** ms until the state equals that of a subject never seen, rounded up. */
   get resetAfterMs(): number {
-    return toMs(this.#shown.resetUs)
+    return toMs(this.#resetUs)
   }
 
   /** ms to hold the call back before doing it, rounded up. 0 except for a `leaky_bucket` that shapes. */
   get delayMs(): number {
-    return this.allowed ? toMs(this.#shown.waitUs) : 0
+    return this.allowed ? toMs(this.#waitUs) : 0
   }
 
   /** What `refund` needs to give these units back; undefined when nothing was charged. */
@@ -142,6 +170,9 @@ export class Decision implements DecisionData {
   }
 
   #decided(): readonly Decided[] {
-    return this.#all ?? [this.#shown]
+    if (this.#all !== undefined) return this.#all
+    const [limit, subject, status, granted] = [this.#limit, this.#subject, this.#status, this.#granted]
+    const [remaining, waitUs, resetUs] = [this.#remaining, this.#waitUs, this.#resetUs]
+    return [{ limit, subject, op: Op.consume, status, granted, remaining, waitUs, resetUs }]
   }
 }

@@ -1,4 +1,4 @@
-import { Op, Status } from './core/step.js'
+import { Op, Status, type Step } from './core/step.js'
 import { systemClock } from './core/time.js'
 import { type Timers, timersOf } from './core/timers.js'
 import { Decision, type Receipt } from './decision.js'
@@ -28,7 +28,7 @@ import type {
   SyncLimiter,
 } from './limiter/types.js'
 import { type PoliciesInput, type PolicyLimit, parseDuration } from './policy.js'
-import { identify, type Subject } from './subject.js'
+import { identify, isText, type Subject } from './subject.js'
 
 /**
  * Makes a limiter.
@@ -119,16 +119,20 @@ class PolicyLimiter implements SyncLimiter {
       if (options.limit !== undefined || options.burst !== undefined) return undefined
       if (options.cost !== undefined) n = readCost(options.cost, policy)
     }
-    const identity = identify(compiled, subject)
-    const step = engine.decideOne(limit, plan, identity, Op.consume, n, 0)
+    let identity = ''
+    let step: Readonly<Step> | undefined
+    if (isText(compiled, subject)) {
+      identity = subject
+      step = engine.consumeLive?.(limit, plan, subject, n)
+    }
+    if (step === undefined) {
+      identity = identify(compiled, subject)
+      step = engine.decideOne(limit, plan, identity, Op.consume, n, 0)
+    }
     const { status, granted, remaining, waitUs, resetUs } = step
     if (status < Status.denied) return undefined
     const { lastNowUs, source } = engine
-    return new Decision(
-      { limit, subject: identity, op: Op.consume, status, granted, remaining, waitUs, resetUs },
-      lastNowUs,
-      source,
-    )
+    return new Decision(limit, identity, status, granted, remaining, waitUs, resetUs, lastNowUs, source)
   }
 
   async checkAll(items: readonly CheckItem<PoliciesInput>[], options: CallOptions = {}): Promise<Decision> {

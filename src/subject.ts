@@ -54,6 +54,13 @@ export function identify(rule: SubjectRule, subject: Subject): string {
   return rule.group === undefined ? NUL + path : NUL + path + NUL + pathOf(rule, subject, rule.group)
 }
 
+/**
+ * Whether a subject is its own identity if it has one at all and does not begin with a NUL: a string that stands for
+ * itself, unless it is too long or not well-formed, which is dear to tell.
+ */
+export const isText = ({ by }: SubjectRule, subject: Subject): subject is string =>
+  typeof subject === 'string' && (by === undefined || by.length === 1)
+
 function identifyText(rule: SubjectRule, part: string | undefined, text: string): string {
   if (text.length === 0 || !text.isWellFormed()) throw refusedText(rule, part, text)
   const isItself = text.length <= PART_BYTES_MAX && text.charCodeAt(0) !== 0

@@ -84,7 +84,7 @@ export interface DecideOptions {
   /** Rejects with the signal's reason as soon as it aborts. A check on its way to a server may still be charged. */
   readonly signal?: AbortSignal | undefined
   /** Who waits for the answer. */
-  readonly caller?: Caller
+  readonly caller?: Caller | undefined
 }
 
 /**
@@ -111,6 +111,13 @@ export interface SyncEngine extends Engine {
     at: number,
     leaseId?: string,
   ): Readonly<Step>
+  /**
+   * The most frequent call by its shortest way: consumes `n` units, an integer >= 1, of a key that is there, under a plan
+   * other than `concurrency`, and answers as `decideOne`. Undefined where it takes more than that: then nothing was done,
+   * and `decideOne` is to be asked. `text` is a subject that nobody has looked at: one that `identify` would refuse, or
+   * write in another way, is that of no key here. An engine may leave it out.
+   */
+  consumeLive?(limit: Limit, plan: Plan, text: string, n: number): Readonly<Step> | undefined
   readonly lastNowUs: number
 }
 

@@ -117,6 +117,12 @@ export class FileEngine implements SyncEngine {
     return step
   }
 
+  consumeLive(limit: Limit, plan: Plan, text: string, n: number): Readonly<Step> | undefined {
+    const step = this.#memory.consumeLive(limit, plan, text, n)
+    if (step !== undefined && step.write !== Write.none) this.#note()
+    return step
+  }
+
   decideSync(request: readonly Check[]): Outcome {
     const outcome = this.#memory.decideSync(request)
     const changed = request.some(

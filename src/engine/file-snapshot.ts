@@ -4,6 +4,7 @@ import { applyLeaseChange, createLeaseChange, type LeaseSet } from '../core/conc
 import { ALGORITHMS } from '../core/plan.js'
 import type { KeyTable, MemoryKeys } from './memory-keys.js'
 import type { ObjectState } from './memory-states.js'
+import { NONE } from './timing-wheel.js'
 
 /**
  * A snapshot is text, a line of JSON for each thing:
@@ -158,8 +159,8 @@ function restoreKey(
   const endUs = Math.max(stateEndUs, blockedUntilUs)
   if (endUs <= nowUs) return
   // A key that ended and came again while the snapshot was being made stands in it twice; the second is the later one.
-  const earlier = table.numbers.get(subject)
-  if (earlier !== undefined) keys.drop(earlier)
+  const earlier = table.index.find(subject)
+  if (earlier !== NONE) keys.drop(earlier)
   const key = keys.create(table, subject, endUs, nowUs)
   if (state.length > 0) restoreState(state, table, keys, key)
   if (blockedUntilUs > nowUs) keys.block(key, blockedUntilUs, stateEndUs)

@@ -46,7 +46,7 @@ export class Draft {
 
   load(keys: MemoryKeys, table: KeyTable, subject: string, nowUs: number): void {
     this.subject = subject
-    this.loadKey(keys, table, table.numbers.get(subject) ?? NONE, nowUs)
+    this.loadKey(keys, table, table.index.find(subject), nowUs)
   }
 
   /** What has ended is as good as absent. */

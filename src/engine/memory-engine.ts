@@ -4,8 +4,10 @@ import { type Clock, NOW_END_US, NOW_MIN_US, systemClock } from '../core/time.js
 import { ClosedError, OptionError } from '../errors.js'
 import type { Limit } from '../policy.js'
 import type { Check, DecideOptions, Outcome, Source, SyncEngine } from './engine.js'
+import { ROW_CELLS } from './key-rows.js'
 import { type KeyTable, MemoryKeys } from './memory-keys.js'
 import { RequestDecider } from './memory-request.js'
+import { NONE } from './timing-wheel.js'
 
 /** Keys held where the user names no number. About 130 MB when full, with short subjects and `gcra`. */
 export const DEFAULT_MAX_KEYS = 1_000_000
@@ -77,36 +79,34 @@ export class MemoryEngine implements SyncEngine {
     leaseId?: string,
   ): Readonly<Step> {
     const now = this.#begin()
-    const slotted = this.#tables[limit.slot]
-    const table = slotted !== undefined && slotted.limit === limit ? slotted : this.#openTable(limit)
-    const key = table.numbers.get(subject)
+    const table = this.#openTable(limit)
     const step = this.#step
-    const { decideRow, stateLength } = table
-    const keys = this.#keys
+    // The common case, apart from the others for speed: a key that is there, not blocked, its state in its row.
     if (
-      key !== undefined &&
-      decideRow !== undefined &&
+      table.decideRow !== undefined &&
       op <= Op.rollback &&
       n >= 1 &&
       Number.isInteger(n) &&
       Number.isInteger(at)
     ) {
-      // The common case, apart from the others for speed: the key is there, not blocked, its state in a row.
-      const { cells } = keys
-      const row = key * keys.rowLength
-      if ((cells[row] as number) > now) {
-        step.present = true
-        for (let i = 0; i < stateLength; i++) step.state[i] = cells[row + 1 + i] as number
-        decideRow(step, plan, op, n, at, now)
-        if (step.write === Write.none) return step
-        for (let i = 0; i < stateLength; i++) cells[row + 1 + i] = step.state[i] as number
-        if (step.write === Write.expire) keys.setStateEnd(key, now + step.ttlUs, now)
-        else keys.lifetimes.changed(key)
+      const key = table.index.find(subject)
+      if (this.#isLive(key, now)) {
+        this.#decideRow(table, key, plan, op, n, at, now)
         return step
       }
     }
     this.#requests.decideOne(table, step, plan, subject, op, n, at, leaseId, now)
     return step
+  }
+
+  consumeLive(limit: Limit, plan: Plan, text: string, n: number): Readonly<Step> | undefined {
+    const now = this.#begin()
+    const table = this.#openTable(limit)
+    if (table.decideRow === undefined) return undefined
+    const key = table.index.findText(text)
+    if (!this.#isLive(key, now)) return undefined
+    this.#decideRow(table, key, plan, Op.consume, n, 0, now)
+    return this.#step
   }
 
   decideSync(request: readonly Check[]): Outcome {
@@ -164,6 +164,25 @@ export class MemoryEngine implements SyncEngine {
       )
     }
     this.#keys.reap(now)
+  }
+
+  /** Whether there is such a key, with a state, and not blocked. */
+  #isLive(key: number, now: number): boolean {
+    return key !== NONE && (this.#keys.rows.cells[key * ROW_CELLS] as number) > now
+  }
+
+  #decideRow(table: KeyTable, key: number, plan: Plan, op: Op, n: number, at: number, now: number): void {
+    const step = this.#step
+    const { stateLength } = table
+    const { cells } = this.#keys.rows
+    const row = key * ROW_CELLS + 1
+    step.present = true
+    for (let i = 0; i < stateLength; i++) step.state[i] = cells[row + i] as number
+    table.decideRow?.(step, plan, op, n, at, now)
+    if (step.write === Write.none) return
+    for (let i = 0; i < stateLength; i++) cells[row + i] = step.state[i] as number
+    if (step.write === Write.expire) this.#keys.setStateEnd(key, now + step.ttlUs, now)
+    else this.#keys.lifetimes.changed(key)
   }
 
   #openTable(limit: Limit): KeyTable {

@@ -1,22 +1,22 @@
 import type { Algorithm } from '../core/plan.js'
 import { OptionError } from '../errors.js'
 import type { Limit } from '../policy.js'
+import { KeyRows, ROW_CELLS } from './key-rows.js'
 import { Lifetimes } from './memory-lifetimes.js'
 import { refusalsOf } from './memory-refusals.js'
 import { type DecideRow, type ObjectState, STATE_KINDS } from './memory-states.js'
+import { SubjectIndex } from './subject-index.js'
 import { NONE } from './timing-wheel.js'
 
-/** No `Map` holds more. */
+/** As many rows as one typed array may be asked to hold: 1 GB. */
 const MAX_KEYS_LIMIT = 2 ** 24
-const FIRST_CAPACITY = 64
 /** Ended keys that one call takes out at most, so that no call waits for a crowd of them. */
 const REAP_BUDGET = 4
-/** Strings shorter than this are never views into other strings in V8. */
-const VIEW_LENGTH_MIN = 13
 
-/** The keys of one limit: the number of a key by its subject. */
+/** The keys of one limit. */
 export class KeyTable {
-  readonly numbers = new Map<string, number>()
+  /** The number of a key by its subject. */
+  readonly index: SubjectIndex
   /** Undefined while a restored table waits for its policy. */
   limit: Limit | undefined
   readonly position: number
@@ -27,12 +27,13 @@ export class KeyTable {
   /** Decides on a state in `cells`; undefined where the states are objects. */
   readonly decideRow: DecideRow | undefined
 
-  constructor(position: number, keyName: string, algorithm: Algorithm) {
+  constructor(position: number, keyName: string, algorithm: Algorithm, rows: KeyRows) {
     this.position = position
     this.keyName = keyName
     this.algorithm = algorithm
     this.stateLength = STATE_KINDS[algorithm].length
     this.decideRow = STATE_KINDS[algorithm].decide
+    this.index = new SubjectIndex(rows, 1 + this.stateLength)
   }
 }
 
@@ -43,16 +44,14 @@ export interface Block {
 }
 
 /**
- * The keys of an engine in memory: found by limit and subject, with their states in one typed array, their ends in a
+ * The keys of an engine in memory: found by limit and subject, with their states in rows of their own, their ends in a
  * timing wheel, and room for at most `maxKeys` of them. A key is a number here, given again after it is dropped.
  *
- * A row of `cells` is the end of the key in us and then its state. The end stands negative while a block is filed for
- * the key, so that one comparison (`cells[row] > now`) tells the common case: present, and not blocked.
+ * The end of a key stands negative in its row while a block is filed for it, so that one comparison
+ * (`cells[row] > now`) tells the common case: present, and not blocked.
  */
 export class MemoryKeys {
-  cells = new Float64Array(2 * FIRST_CAPACITY)
-  /** Doubles in a row: 1 and the longest state in use. */
-  rowLength = 2
+  readonly rows = new KeyRows()
   /** States that have no fixed size, by key. */
   readonly objects: (ObjectState | undefined)[] = []
   readonly lifetimes: Lifetimes
@@ -65,12 +64,10 @@ export class MemoryKeys {
   readonly #blocks = new Map<number, Block>()
   readonly #tables: KeyTable[] = []
   readonly #tableByName = new Map<string, KeyTable>()
-  #subjects: string[] = []
   /** Position of the table a key is in; ~next for a number that is free. */
-  #places = new Int32Array(FIRST_CAPACITY)
+  #places = new Int32Array(this.rows.capacity)
   #free = NONE
   #used = 0
-  #capacity = FIRST_CAPACITY
 
   /** @throws OptionError when `maxKeys` is not an integer from 1 to 16,777,216 */
   constructor(maxKeys: number) {
@@ -79,7 +76,7 @@ export class MemoryKeys {
     }
     this.maxKeys = maxKeys
     this.lifetimes = new Lifetimes(key => this.endOf(key), refusalsOf(this))
-    this.lifetimes.grow(FIRST_CAPACITY)
+    this.lifetimes.grow(this.rows.capacity)
   }
 
   /** All keys are below this number; those below it that are free end at 0. */
@@ -96,10 +93,9 @@ export class MemoryKeys {
     const name = `${keyName}:${algorithm}`
     let table = this.#tableByName.get(name)
     if (table === undefined) {
-      table = new KeyTable(this.#tables.length, keyName, algorithm)
+      table = new KeyTable(this.#tables.length, keyName, algorithm, this.rows)
       this.#tables.push(table)
       this.#tableByName.set(name, table)
-      if (1 + table.stateLength > this.rowLength) this.#resize(this.#capacity, 1 + table.stateLength)
     }
     return table
   }
@@ -107,10 +103,9 @@ export class MemoryKeys {
   /** Adds a key that ends at `endUs`. Its state is for the caller to store. */
   create(table: KeyTable, subject: string, endUs: number, nowUs: number): number {
     const key = this.#takeNumber(nowUs)
-    this.#subjects[key] = ownCopy(subject)
     this.#places[key] = table.position
-    table.numbers.set(this.#subjects[key] as string, key)
-    this.cells[key * this.rowLength] = endUs
+    table.index.add(key, subject)
+    this.rows.cells[key * ROW_CELLS] = endUs
     this.lifetimes.add(key)
     this.size++
     return key
@@ -127,27 +122,29 @@ export class MemoryKeys {
   }
 
   subjectOf(key: number): string {
-    return this.#subjects[key] as string
+    return this.tableOf(key).index.subjectOf(key)
   }
 
   /** When the key ends, us: its state and its block. */
   endOf(key: number): number {
-    return Math.abs(this.cells[key * this.rowLength] as number)
+    return Math.abs(this.rows.cells[key * ROW_CELLS] as number)
   }
 
   loadState(key: number, state: Float64Array, length: number): void {
-    const row = key * this.rowLength + 1
-    for (let i = 0; i < length; i++) state[i] = this.cells[row + i] as number
+    const row = key * ROW_CELLS + 1
+    const { cells } = this.rows
+    for (let i = 0; i < length; i++) state[i] = cells[row + i] as number
   }
 
   storeState(key: number, state: Float64Array, length: number): void {
-    const row = key * this.rowLength + 1
-    for (let i = 0; i < length; i++) this.cells[row + i] = state[i] as number
+    const row = key * ROW_CELLS + 1
+    const { cells } = this.rows
+    for (let i = 0; i < length; i++) cells[row + i] = state[i] as number
   }
 
   /** The block filed for a key. It may be over. */
   blockOf(key: number): Readonly<Block> | undefined {
-    return (this.cells[key * this.rowLength] as number) < 0 ? this.#blocks.get(key) : undefined
+    return (this.rows.cells[key * ROW_CELLS] as number) < 0 ? this.#blocks.get(key) : undefined
   }
 
   /** The state of a key, just written, ends at `endUs`. A block that is over is forgotten. */
@@ -187,9 +184,9 @@ export class MemoryKeys {
   }
 
   #setEnd(key: number, end: number): void {
-    const row = key * this.rowLength
-    const isEarlier = Math.abs(end) < Math.abs(this.cells[row] as number)
-    this.cells[row] = end
+    const row = key * ROW_CELLS
+    const isEarlier = Math.abs(end) < Math.abs(this.rows.cells[row] as number)
+    this.rows.cells[row] = end
     if (isEarlier) this.lifetimes.hastened(key)
     else this.lifetimes.changed(key)
   }
@@ -204,11 +201,10 @@ export class MemoryKeys {
   }
 
   #forget(key: number): void {
-    this.tableOf(key).numbers.delete(this.#subjects[key] as string)
-    this.#subjects[key] = ''
-    const row = key * this.rowLength
-    if ((this.cells[row] as number) < 0) this.#blocks.delete(key)
-    this.cells[row] = 0
+    this.tableOf(key).index.delete(key)
+    const row = key * ROW_CELLS
+    if ((this.rows.cells[row] as number) < 0) this.#blocks.delete(key)
+    this.rows.cells[row] = 0
     if (key < this.objects.length) this.objects[key] = undefined
     this.#places[key] = ~this.#free
     this.#free = key
@@ -222,9 +218,7 @@ export class MemoryKeys {
       this.#free = ~(this.#places[key] as number)
       return key
     }
-    if (this.#used === this.#capacity) {
-      this.#resize(Math.min(2 * this.#capacity, this.maxKeys), this.rowLength)
-    }
+    if (this.#used === this.rows.capacity) this.#grow(Math.min(2 * this.#used, this.maxKeys))
     return this.#used++
   }
 
@@ -232,33 +226,15 @@ export class MemoryKeys {
     this.reap(nowUs)
     if (this.size < this.maxKeys) return
     const key = this.lifetimes.takeVictim(nowUs)
-    if (Math.abs(this.cells[key * this.rowLength] as number) > nowUs) this.evicted++
+    if (Math.abs(this.rows.cells[key * ROW_CELLS] as number) > nowUs) this.evicted++
     this.#forget(key)
   }
 
-  #resize(capacity: number, rowLength: number): void {
-    const cells = new Float64Array(capacity * rowLength)
-    if (rowLength === this.rowLength) {
-      cells.set(this.cells)
-    } else {
-      for (let key = 0; key < this.#used; key++) {
-        const row = key * this.rowLength
-        cells.set(this.cells.subarray(row, row + this.rowLength), key * rowLength)
-      }
-    }
-    this.cells = cells
-    this.rowLength = rowLength
-    if (capacity > this.#capacity) {
-      const places = new Int32Array(capacity)
-      places.set(this.#places)
-      this.#places = places
-      this.lifetimes.grow(capacity)
-      this.#capacity = capacity
-    }
+  #grow(capacity: number): void {
+    this.rows.grow(capacity)
+    const places = new Int32Array(capacity)
+    places.set(this.#places)
+    this.#places = places
+    this.lifetimes.grow(capacity)
   }
-}
-
-/** A string of its own: a subject cut out of a log line or a header would keep all of that in memory. */
-function ownCopy(subject: string): string {
-  return subject.length < VIEW_LENGTH_MIN ? subject : Buffer.from(subject).toString()
 }
