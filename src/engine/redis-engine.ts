@@ -132,7 +132,7 @@ class ConnectedRedisEngine implements RedisEngine {
     const keys = request === this.#located ? this.#locatedKeys : this.#keysOf(request)
     const nowUs = this.#clock === undefined ? 0 : this.#clock.nowUs()
     if (this.#agreement?.reached === false) return this.#decideOnceAgreed(request, keys, nowUs, options)
-    return this.#topology.decide(request, keys, nowUs, options?.signal)
+    return this.#topology.decide(request, keys, nowUs, options)
   }
 
   inspect(keys: readonly string[]): Promise<Inspection> {
@@ -167,7 +167,7 @@ class ConnectedRedisEngine implements RedisEngine {
     const agreement = this.#agreement as MetaAgreement
     agreement
       .ask()
-      .then(() => this.#topology.decide(request, keys, nowUs, options?.signal))
+      .then(() => this.#topology.decide(request, keys, nowUs, options))
       .then(resolve, reject)
     return promise
   }

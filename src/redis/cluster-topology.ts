@@ -1,4 +1,4 @@
-import type { Check, Outcome } from '../engine/engine.js'
+import type { Check, DecideOptions, Outcome } from '../engine/engine.js'
 import { ClosedError, type ConnectionLostError } from '../errors.js'
 import { ClusterMap } from './cluster-map.js'
 import { nameOf, slotOf } from './cluster-slots.js'
@@ -12,7 +12,7 @@ import { RequestBlock } from './request-block.js'
 import { runScript, type Scripts } from './scripts.js'
 import { translateServerError } from './server-errors.js'
 import type { Topology, TopologyOptions } from './topology.js'
-import { rejectOnAbort, tooManyWait, WAITING_MAX } from './waiting.js'
+import { isUnwanted, rejectOnAbort, tooManyWait, unwanted, WAITING_MAX } from './waiting.js'
 
 /** How long requests on their way through several nodes are waited for at the end. */
 const CLOSE_GRACE_MS = 2_000
@@ -68,13 +68,13 @@ export class ClusterTopology implements Topology {
     checks: readonly Check[],
     keys: readonly string[],
     nowUs: number,
-    signal?: AbortSignal,
+    options: DecideOptions = {},
   ): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new ClosedError('the limiter was closed'))
-    if (signal?.aborted) return Promise.reject(signal.reason)
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason)
     const slot = commonSlotOf(keys)
-    if (slot === undefined) return this.#decideAcross(checks, keys, nowUs, signal)
-    return this.#decideInSlot(slot, checks, keys, nowUs, signal)
+    if (slot === undefined) return this.#decideAcross(checks, keys, nowUs, options)
+    return this.#decideInSlot(slot, checks, keys, nowUs, options)
   }
 
   async inspect(keys: readonly string[]): Promise<Inspection> {
@@ -135,10 +135,11 @@ export class ClusterTopology implements Topology {
     checks: readonly Check[],
     keys: readonly string[],
     nowUs: number,
-    signal: AbortSignal | undefined,
+    options: DecideOptions,
   ): Promise<Outcome> {
+    const { signal, caller } = options
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
-    this.#route({ slot, checks, keys, nowUs, signal, resolve, reject })
+    this.#route({ slot, checks, keys, nowUs, signal, caller, resolve, reject })
     if (signal !== undefined) this.#rejectOnAbort(promise, reject, signal)
     return promise
   }
@@ -171,8 +172,9 @@ export class ClusterTopology implements Topology {
     checks: readonly Check[],
     keys: readonly string[],
     nowUs: number,
-    signal: AbortSignal | undefined,
+    options: DecideOptions,
   ): Promise<Outcome> {
+    const { signal } = options
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
     if (signal !== undefined) this.#rejectOnAbort(promise, reject, signal)
     // What was charged is undone even when nobody waits any more: the parts are not told of the signal.
@@ -181,8 +183,8 @@ export class ClusterTopology implements Topology {
         checks,
         keys,
         keys.map(slotOf),
-        (slot, part, partKeys) => this.#decideInSlot(slot, part, partKeys, nowUs, undefined),
-        signal,
+        (slot, part, partKeys) => this.#decideInSlot(slot, part, partKeys, nowUs, {}),
+        options,
         this.#onLoss,
       ),
     ).then(resolve, reject)
@@ -196,6 +198,7 @@ export class ClusterTopology implements Topology {
       onFailure: (requests, error) => this.#failed(node, requests, error),
       onReady: this.#onConnect,
       onDown: () => this.#refresh(),
+      onSilence: () => this.#refresh(),
     })
     this.#lanes.set(node, lane)
     return lane
@@ -221,8 +224,8 @@ export class ClusterTopology implements Topology {
   }
 
   #resend(request: SlotRequest, refusal: Refusal | undefined): void {
-    const { slot, signal, resolve, reject } = request
-    this.#journey(slot, (node, asking) => this.#decideAlone(request, node, asking), signal, refusal).then(
+    const { slot, resolve, reject } = request
+    this.#journey(slot, (node, asking) => this.#decideAlone(request, node, asking), request, refusal).then(
       resolve,
       reject,
     )
@@ -231,7 +234,7 @@ export class ClusterTopology implements Topology {
   /** Without a batch. */
   async #decideAlone(request: SlotRequest, node: NodeAddress, asking: boolean): Promise<Outcome> {
     const client = await this.#clientOf(node)
-    request.signal?.throwIfAborted()
+    if (isUnwanted(request)) throw unwanted(request.signal)
     this.#block.add(request)
     const { keys, args } = this.#block.take()
     const reply = await runScript(client, this.#scripts.decide, keys, args, { asking })
@@ -239,9 +242,9 @@ export class ClusterTopology implements Topology {
     return this.#reader.outcome(0, keys.length)
   }
 
-  #journey<T>(slot: number, send: SendTo<T>, signal?: AbortSignal, first?: Refusal): Promise<T> {
+  #journey<T>(slot: number, send: SendTo<T>, asked: DecideOptions = {}, first?: Refusal): Promise<T> {
     return this.#track(
-      followRedirects(this.#map, slot, this.#elapsedMs, send, signal, first).catch(error => {
+      followRedirects(this.#map, slot, this.#elapsedMs, send, asked, first).catch(error => {
         throw this.#translate(error)
       }),
     )

@@ -1,6 +1,7 @@
 import { Op, Status } from '../core/step.js'
-import type { Check, CheckOutcome, Outcome } from '../engine/engine.js'
+import type { Check, CheckOutcome, DecideOptions, Outcome } from '../engine/engine.js'
 import { ConnectionLostError } from '../errors.js'
+import { isUnwanted, unwanted } from './waiting.js'
 
 /** Decides a request whose keys are all in one slot. */
 export type DecidePart = (slot: number, checks: readonly Check[], keys: readonly string[]) => Promise<Outcome>
@@ -31,7 +32,7 @@ type TimedOutcome = Required<CheckOutcome>
  * stay charged that nobody used.
  *
  * @param slots of the keys
- * @param signal aborted: what was charged is undone as soon as it is known
+ * @param asked once nobody waits any more, what was charged is undone as soon as it is known
  * @param onLoss told when a refusal could not be undone
  * @throws ConnectionLostError when units may have stayed charged; else what `decide` rejected with, and nothing did,
  * but for what that error itself says
@@ -41,7 +42,7 @@ export async function decideAcrossSlots(
   keys: readonly string[],
   slots: readonly number[],
   decide: DecidePart,
-  signal: AbortSignal | undefined,
+  asked: DecideOptions,
   onLoss: (error: ConnectionLostError) => void,
 ): Promise<Outcome> {
   const parts = split(checks, keys, slots)
@@ -59,7 +60,7 @@ export async function decideAcrossSlots(
   for (const part of parts) {
     let outcome: Outcome
     try {
-      signal?.throwIfAborted()
+      if (isUnwanted(asked)) throw unwanted(asked.signal)
       outcome = await decide(part.slot, part.checks, part.keys)
     } catch (error) {
       await undo(charged, decide, error)
@@ -75,9 +76,10 @@ export async function decideAcrossSlots(
     }
     charged.push({ part, outcome })
   }
-  if (signal?.aborted) {
-    await undo(charged, decide, signal.reason)
-    throw signal.reason
+  if (isUnwanted(asked)) {
+    const reason = unwanted(asked.signal)
+    await undo(charged, decide, reason)
+    throw reason
   }
   return join(said)
 }

@@ -4,10 +4,18 @@ import type { RedisClient } from './redis-client.js'
 import { ReplyReader } from './reply.js'
 import { RequestBlock } from './request-block.js'
 import { preload, runScript, type Script } from './scripts.js'
-import { FULL_BATCH_CHECKS, IN_FLIGHT_MAX, tooManyWait, WAITING_MAX, type Waiting } from './waiting.js'
+import {
+  FULL_BATCH_CHECKS,
+  IN_FLIGHT_MAX,
+  isUnwanted,
+  tooManyWait,
+  WAITING_MAX,
+  type Waiting,
+} from './waiting.js'
 
 /** What leaves at once at most: enough for every slot of a node to have its batches. */
 const BURST_CHECKS_MAX = 4096
+const SILENCE_MS = 500
 /** How long answers under way are waited for when the lane is no longer used. */
 const CLOSE_GRACE_MS = 2_000
 
@@ -22,6 +30,8 @@ export interface LaneEvents {
   onReady(): void
   /** The connection ended or could not be made; the client goes on trying. */
   onDown(): void
+  /** Nothing came for long, though something is due: the node may be cut off from the others, and its slots be elsewhere. */
+  onSilence(): void
 }
 
 /** Batches that left together. */
@@ -54,6 +64,8 @@ export class NodeLane {
   /** By slot, in the order in which the slots' first requests came. */
   readonly #groups = new Map<number, SlotRequest[]>()
   readonly #underWay = new Set<Batch>()
+  /** When something was answered last, or nothing was due. */
+  #heardAtMs = 0
   #waiting = 0
   #bursts = 0
   /** A slot has a full batch. */
@@ -149,6 +161,7 @@ export class NodeLane {
     if (this.client.state === 'connecting' && !this.#isClosing) return
     while (this.#waiting > 0 && this.#bursts < this.#window.size) this.#sendBurst(1)
     if (this.#isFull && this.#bursts < IN_FLIGHT_MAX) this.#sendBurst(FULL_BATCH_CHECKS)
+    if (this.#waiting > 0 && this.#elapsedMs() - this.#heardAtMs > SILENCE_MS) this.#events.onSilence()
     if (this.#isIdle) this.#onIdle?.()
   }
 
@@ -173,7 +186,7 @@ export class NodeLane {
     const full = Math.max(FULL_BATCH_CHECKS, Math.ceil(group.length / IN_FLIGHT_MAX))
     let requests: SlotRequest[] = []
     for (const request of group) {
-      if (request.signal?.aborted) continue
+      if (isUnwanted(request)) continue
       if (requests.length >= full || !this.#block.add(request)) {
         this.#sendBatch({ requests, burst })
         requests = []
@@ -186,6 +199,7 @@ export class NodeLane {
 
   #sendBatch(batch: Batch): void {
     const { keys, args } = this.#block.take()
+    if (this.#underWay.size === 0) this.#heardAtMs = batch.burst.sentAtMs
     batch.burst.underWay++
     this.#underWay.add(batch)
     runScript(this.client, this.#script, keys, args).then(
@@ -216,10 +230,11 @@ export class NodeLane {
 
   #landed(batch: Batch): void {
     this.#underWay.delete(batch)
+    this.#heardAtMs = this.#elapsedMs()
     const { burst } = batch
     if (--burst.underWay === 0) {
       this.#bursts--
-      this.#window.observe(this.#elapsedMs() - burst.sentAtMs)
+      this.#window.observe(this.#heardAtMs - burst.sentAtMs)
     }
     this.#wake()
   }

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { DecideOptions } from '../engine/engine.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { ClusterMap } from './cluster-map.js'
 import { nameOf, readRedirect } from './cluster-slots.js'
 import { type NodeAddress, ServerError } from './redis-client.js'
+import { isUnwanted, unwanted } from './waiting.js'
 
 const REDIRECTS_MAX = 16
 /** So many are followed without a pause: more than happen unless nodes disagree for a while. */
@@ -46,9 +48,10 @@ export async function followRedirects<T>(
   slot: number,
   elapsedMs: () => number,
   send: SendTo<T>,
-  signal: AbortSignal | undefined,
+  asked: DecideOptions,
   first?: Refusal,
 ): Promise<T> {
+  const { signal } = asked
   let refusal = first
   let redirects = 0
   let pauseMs = PAUSE_FIRST_MS
@@ -92,7 +95,7 @@ export async function followRedirects<T>(
 
   for (;;) {
     const { to, asking } = refusal === undefined ? { to: await owner(), asking: false } : await next(refusal)
-    signal?.throwIfAborted()
+    if (isUnwanted(asked)) throw unwanted(signal)
     try {
       return await send(to, asking)
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { Check, Outcome } from '../engine/engine.js'
+import type { Check, DecideOptions, Outcome } from '../engine/engine.js'
 import { Batcher } from './batcher.js'
 import { type Inspection, readInspection } from './inspection.js'
 import type { RedisClient } from './redis-client.js'
@@ -30,9 +30,9 @@ export class ServerTopology implements Topology {
     checks: readonly Check[],
     keys: readonly string[],
     nowUs: number,
-    signal?: AbortSignal,
+    options?: DecideOptions,
   ): Promise<Outcome> {
-    return this.#batcher.decide(checks, keys, nowUs, signal)
+    return this.#batcher.decide(checks, keys, nowUs, options?.signal, options?.caller)
   }
 
   async inspect(keys: readonly string[]): Promise<Inspection> {

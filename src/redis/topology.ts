@@ -1,4 +1,4 @@
-import type { Check, Outcome } from '../engine/engine.js'
+import type { Check, DecideOptions, Outcome } from '../engine/engine.js'
 import type { Inspection } from './inspection.js'
 import type { RedisClient } from './redis-client.js'
 import type { Scripts } from './scripts.js'
@@ -18,13 +18,12 @@ export interface Topology {
    *
    * @param keys the key of each check
    * @param nowUs us since the Unix epoch by an injected clock; 0: the server's own
-   * @param signal rejects with its reason at once; what was sent already may be charged
    */
   decide(
     checks: readonly Check[],
     keys: readonly string[],
     nowUs: number,
-    signal?: AbortSignal,
+    options?: DecideOptions,
   ): Promise<Outcome>
 
   inspect(keys: readonly string[]): Promise<Inspection>

@@ -1,4 +1,4 @@
-import type { Caller, Outcome } from '../engine/engine.js'
+import type { Caller, DecideOptions, Outcome } from '../engine/engine.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { KeyedRequest } from './request-block.js'
 
@@ -21,8 +21,12 @@ export interface Waiting extends KeyedRequest {
 }
 
 /** Nobody waits for it any more, so it need not be sent. */
-export const isUnwanted = ({ signal, caller }: Waiting): boolean =>
+export const isUnwanted = ({ signal, caller }: DecideOptions): boolean =>
   signal?.aborted === true || caller?.isGone === true
+
+/** What is told to nobody. */
+export const unwanted = (signal: AbortSignal | undefined): unknown =>
+  signal?.reason ?? new StoreUnavailableError('nobody waits for the answer any more; nothing was charged')
 
 export const tooManyWait = (): StoreUnavailableError =>
   new StoreUnavailableError(`${WAITING_MAX} requests wait for Redis already; nothing was charged`)
