@@ -12,9 +12,9 @@ import { type RedisServer, startRedis } from '../support/redis-server.js'
 
 type Stored = Readonly<Record<string, string | readonly number[] | Readonly<Record<string, string>>>>
 
-/** Made by running `cpex-rate-limiter` 0.1.12 itself: `test/vectors/record-mcp-gateway.py` says how. */
+/** Made by running `cpex-rate-limiter` 0.1.12 itself: `test/vectors/compat/record-mcp-gateway.py` says how. */
 const recorded = JSON.parse(
-  readFileSync(new URL('../vectors/mcp-gateway.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../vectors/compat/mcp-gateway.json', import.meta.url), 'utf8'),
 ) as {
   readonly names: readonly { config: GatewayConfig; call: GatewayCall; keys: readonly string[] }[]
   readonly scenarios: readonly {
@@ -66,7 +66,7 @@ async function stored(): Promise<Stored> {
     const type = await redis.type(key)
     if (type === 'string') return redis.get(key)
     if (type === 'hash') return redis.hgetall(key)
-    return (await redis.zrange(key, 0, -1, 'WITHSCORES')).filter((_, i) => i % 2 === 1).map(Number)
+    return (await redis.zrange(key, '0', '-1', 'WITHSCORES')).filter((_, i) => i % 2 === 1).map(Number)
   }
   return Object.fromEntries(await Promise.all((await keys()).map(async key => [key, await read(key)])))
 }
@@ -140,7 +140,7 @@ describe.skipIf(PYTHON === undefined)('beside the limiter itself, on one server'
 
 /** A process with their limiter, asked line by line. */
 function startTheirs(config: object) {
-  const script = fileURLToPath(new URL('../vectors/record-mcp-gateway.py', import.meta.url))
+  const script = fileURLToPath(new URL('../vectors/compat/record-mcp-gateway.py', import.meta.url))
   const child = spawn(PYTHON as string, [script, '--serve'], { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {

@@ -1,11 +1,8 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { Op } from '../../src/core/step.js'
-import { decodeReply, encodeBlock } from '../support/decide-block.js'
+import { decodeReply, encodeBlock, FIRST_LEASE_PLACE } from '../support/decide-block.js'
 import { ObservedDecide, readTranscript } from '../support/observed-decide.js'
 import { expectations, readVectors, VECTOR_FILES } from '../support/vectors.js'
-
-/** `ARGV[1]` is the block. */
-const FIRST_LEASE_PLACE = 2
 
 let decide: ObservedDecide
 beforeAll(async () => {

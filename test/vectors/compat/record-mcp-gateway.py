@@ -1,7 +1,7 @@
 """Records what the MCP gateway's limiter answers and stores, for test/redis/compat-mcp-gateway.redis.test.ts.
 
     python3 -m venv venv && venv/bin/pip install cpex-rate-limiter==0.1.12 redis
-    venv/bin/python test/vectors/record-mcp-gateway.py redis://127.0.0.1:PORT > test/vectors/mcp-gateway.json
+    venv/bin/python test/vectors/compat/record-mcp-gateway.py redis://127.0.0.1:PORT > test/vectors/compat/mcp-gateway.json
 
 The server is emptied. Given `--serve` in place of an address, it answers the same calls line by line instead: a JSON
 object of `config`, `call` and `nowS` on standard input, the answer on standard output.
@@ -116,7 +116,7 @@ async def record(url):
 
     redis = client.Redis.from_url(url, decode_responses=True)
     recorded = {
-        "madeBy": "test/vectors/record-mcp-gateway.py with cpex-rate-limiter 0.1.12",
+        "madeBy": "test/vectors/compat/record-mcp-gateway.py with cpex-rate-limiter 0.1.12",
         "server": f"Redis {redis.info('server')['redis_version']}",
         "names": await record_names(redis, url),
         "scenarios": await record_calls(redis, url),
