@@ -58,6 +58,7 @@ export default defineConfig({
         test: {
           name: 'containers',
           include: ['test/containers/**/*.test.ts'],
+          globalSetup: ['./test/support/docker-global-setup.ts'],
           testTimeout: 300 * SECOND_MS,
           hookTimeout: 300 * SECOND_MS,
         },

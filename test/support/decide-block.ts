@@ -18,6 +18,9 @@ export interface WireOutcome {
   readonly resetUs: number
 }
 
+/** Place of the first lease id in `ARGV`: the block is before it. */
+export const FIRST_LEASE_PLACE = 2
+
 const VERSION = 1
 const HEADER_LENGTH = 5
 const COLUMNS = 5

@@ -2,12 +2,9 @@ import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import type { Plan } from '../../src/core/plan.js'
 import type { Op } from '../../src/core/step.js'
-import { decodeReply, encodeBlock, type WireOutcome } from './decide-block.js'
+import { decodeReply, encodeBlock, FIRST_LEASE_PLACE, type WireOutcome } from './decide-block.js'
 
 const LUA = new URL('../../lua/dist/decide.lua', import.meta.url)
-/** `ARGV[1]` is the block. */
-const FIRST_LEASE_PLACE = 2
-
 export interface KeyedCheck {
   readonly key: string
   readonly plan: Plan
