@@ -160,17 +160,29 @@ async function runFunction(
 
 /**
  * Makes the script known to a server, on every connection: a restarted server, or the next primary, knows none. A user
- * may lack the right to, and still call what an administrator has loaded, or EVAL: then the first call tells.
+ * may lack the right to, and still call what an administrator has loaded, or EVAL: then a call without content tells.
  *
  * @throws ServerError for anything else; ScriptingError when the name of the library is taken
  */
-export async function preload(client: RedisClient, { source, asFunction }: Script): Promise<void> {
+export async function preload(client: RedisClient, script: Script): Promise<void> {
+  const { source, asFunction } = script
   try {
     if (asFunction === undefined) await client.call('SCRIPT', 'LOAD', source)
     else await loadLibrary(client, asFunction.library)
   } catch (error) {
     const reply = error instanceof ScriptingError ? error.cause : error
     if (!(reply instanceof ServerError && reply.kind === 'NOPERM')) throw error
+    // A library may still be loaded by somebody else, before the first call.
+    if (asFunction === undefined) await probe(client, script)
+  }
+}
+
+/** The script refuses a call without content, and so shows that it may be called. */
+async function probe(client: RedisClient, script: Script): Promise<void> {
+  try {
+    await runScript(client, script, [], [])
+  } catch (error) {
+    if (!(error instanceof ServerError && error.kind === 'SLUICE')) throw error
   }
 }
 
