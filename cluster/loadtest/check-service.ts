@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createLimiter, type Decision, isSluiceError, type PoliciesInput } from 'sluice'
 import { type EngineOptions, openEngine } from 'sluice/engine'
 import { z } from 'zod'
+import type { Entry } from './entries.js'
 import { RecordingEngine } from './recording-engine.js'
 
 // The store and the policies are the package's to read, and to refuse.
@@ -24,12 +25,18 @@ const setup = z
   })
   .parse(JSON.parse(process.argv[2] ?? '{}'))
 
-// Written at once: what was decided is on record even when this process is killed the moment after.
+/** Written at once: what was decided is on record even when this process is killed the moment after. */
 const record = openSync(setup.record, 'a')
-const engine = new RecordingEngine(openEngine({ store: setup.store, prefix: setup.prefix }), entry =>
-  writeSync(record, `${JSON.stringify(entry)}\n`),
-)
-const limiter = createLimiter({ store: engine, policies: setup.policies })
+const write = (entry: Entry) => writeSync(record, `${JSON.stringify(entry)}\n`)
+const engine = new RecordingEngine(openEngine({ store: setup.store, prefix: setup.prefix }), write)
+const limiter = createLimiter({
+  store: engine,
+  policies: setup.policies,
+  // A load test is about the shared counters: a store that is gone shows as an error, and one that is slow as latency,
+  // never as a decision of this process.
+  onStoreFailure: 'closed',
+  deadline: '10s',
+})
 
 const asked = z.object({
   policy: z.string(),
@@ -42,7 +49,12 @@ const asked = z.object({
 async function decide(request: IncomingMessage): Promise<Decision> {
   const url = new URL(request.url ?? '', 'http://gateway')
   const { policy, subject, hold } = asked.parse(Object.fromEntries(url.searchParams))
-  if (hold === undefined) return limiter.check(policy, subject)
+  if (hold === undefined) {
+    const askedUs = Date.now() * 1000
+    const decision = await limiter.check(policy, subject)
+    if (decision.source === 'deny-cache') write({ kind: 'remembered', policy, subject, askedUs })
+    return decision
+  }
   const lease = await limiter.acquire(policy, subject)
   if (lease.acquired) {
     await sleep(hold)
@@ -58,10 +70,11 @@ function answer(response: ServerResponse, status: number, body: object, headers:
 
 const server = createServer((request, response) => {
   decide(request).then(
-    ({ allowed, remaining, retryAfterMs, source }) => {
+    ({ allowed, reason, remaining, retryAfterMs, source }) => {
+      if (reason === 'store-unavailable') return answer(response, 503, { error: reason })
       const body = { allowed, remaining, retryAfterMs, source }
       const headers = allowed ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
-      answer(response, allowed ? 200 : 429, body, headers)
+      return answer(response, allowed ? 200 : 429, body, headers)
     },
     error => {
       if (isSluiceError(error)) answer(response, 503, { error: error.code })

@@ -27,7 +27,16 @@ const undecided = z.strictObject({
   code: z.string(),
 })
 
-export const entrySchema = z.discriminatedUnion('kind', [decided, undecided])
+/** One check that was refused without the store, by what the gateway remembered of a refusal. */
+const remembered = z.strictObject({
+  kind: z.literal('remembered'),
+  policy: z.string(),
+  subject: z.string(),
+  /** When it was asked by the gateway's clock, which is the store's on one machine; us, in steps of 1 ms. */
+  askedUs: z.int(),
+})
+
+export const entrySchema = z.discriminatedUnion('kind', [decided, undecided, remembered])
 
 export type Decided = z.infer<typeof decided>
 

@@ -5,11 +5,13 @@ import type { Entry } from './entries.js'
 export class RecordingEngine implements Engine {
   readonly #engine: Engine
   readonly #record: (entry: Entry) => void
+  readonly partOf?: (request: readonly Check[]) => string | undefined
 
   /** @param record takes one entry for each check, as soon as its answer is there and before anybody sees it */
   constructor(engine: Engine, record: (entry: Entry) => void) {
     this.#engine = engine
     this.#record = record
+    if (engine.partOf !== undefined) this.partOf = request => engine.partOf?.(request)
   }
 
   get source(): Engine['source'] {

@@ -3,12 +3,14 @@ import type { SluiceErrorCode } from '../../src/errors.js'
 import type { PolicyLimit } from '../../src/policy.js'
 import { type Admission, brokenBound } from '../../test/support/history.js'
 import { KeyModel } from '../../test/support/key-model.js'
-import type { Decided, Recording } from './entries.js'
+import type { Decided, Entry, Recording } from './entries.js'
 
 /** What the algorithm says of the checks of one policy, given when the store decided them. */
 export interface Replayed {
   /** Checks that the store let pass, by the records. */
   readonly allowed: number
+  /** Checks that were refused, by the store or by what was remembered of it. */
+  readonly refused: number
   /** Checks that the algorithm lets pass. */
   readonly expected: number
   /** Checks by how many `allowed` may be off: without an answer, or decided at one instant by several gateways. */
@@ -32,16 +34,18 @@ export function replay(limit: PolicyLimit, recordings: readonly Recording[]): Re
       if (entry.policy !== limit.policy) continue
       if (entry.kind === 'undecided') {
         if (!UNCHARGED.has(entry.code)) uncertain += entry.n
-      } else if (entry.status >= Status.denied) {
+      } else if (entry.kind === 'remembered' || entry.status >= Status.denied) {
         const entries = bySubject.get(entry.subject)
-        if (entries === undefined) bySubject.set(entry.subject, [{ ...entry, gateway }])
-        else entries.push({ ...entry, gateway })
+        const placed = { ...asDecided(entry), gateway }
+        if (entries === undefined) bySubject.set(entry.subject, [placed])
+        else entries.push(placed)
       }
     }
   }
   const all = [...bySubject].map(([subject, entries]) => replaySubject(limit, subject, entries))
   return {
     allowed: sum(all.map(({ allowed }) => allowed)),
+    refused: sum(all.map(({ refused }) => refused)),
     expected: sum(all.map(({ expected }) => expected)),
     uncertain: uncertain + sum(all.map(({ uncertain }) => uncertain)),
     difference: all.find(({ difference }) => difference !== undefined)?.difference,
@@ -49,12 +53,28 @@ export function replay(limit: PolicyLimit, recordings: readonly Recording[]): Re
   }
 }
 
+/** A remembered refusal is right when a look at the key, when it was asked, would have refused as well. */
+const asDecided = (entry: Exclude<Entry, { kind: 'undecided' }>): Decided =>
+  entry.kind === 'decided'
+    ? entry
+    : {
+        kind: 'decided',
+        policy: entry.policy,
+        subject: entry.subject,
+        op: Op.peek,
+        n: 1,
+        at: 0,
+        status: Status.denied,
+        nowUs: entry.askedUs,
+      }
+
 /** Errors that say of themselves that nothing was charged. */
 const UNCHARGED: ReadonlySet<string> = new Set<SluiceErrorCode>([
   'ERR_SLUICE_STORE_UNAVAILABLE',
   'ERR_SLUICE_READ_ONLY',
   'ERR_SLUICE_OUT_OF_MEMORY',
   'ERR_SLUICE_SCRIPTING',
+  'ERR_SLUICE_PERMISSION',
   'ERR_SLUICE_CLOSED',
 ])
 
@@ -68,7 +88,8 @@ function replaySubject(limit: PolicyLimit, subject: string, entries: Placed[]): 
   for (const [i, { op, n, at, leaseId, nowUs, status, gateway }] of entries.entries()) {
     const said = key.decide(limit.planAt(nowUs), op as Op, n, at, leaseId, nowUs)
     const before = entries[i - 1]
-    if (before?.nowUs === nowUs && before.gateway !== gateway) uncertain++
+    const tied = before?.nowUs === nowUs && before.gateway !== gateway
+    if (tied && op !== Op.peek && before.op !== Op.peek) uncertain++
     if (op === Op.consume && said.status === Status.allowed) expected++
     if (said.status !== status) {
       difference ??=
@@ -79,6 +100,7 @@ function replaySubject(limit: PolicyLimit, subject: string, entries: Placed[]): 
   const broken = brokenBound(boundOf(limit), admissionsOf(limit, entries))
   return {
     allowed: entries.filter(({ op, status }) => op === Op.consume && status === Status.allowed).length,
+    refused: entries.filter(({ status }) => status === Status.denied).length,
     expected,
     uncertain,
     difference,

@@ -42,6 +42,7 @@ export function judge({ store, scenario, policies, answers, recordings }: Run): 
     const own = answers.filter(({ policy }) => policy === name)
     const count = (verdict: Answer['verdict']) => own.filter(answer => answer.verdict === verdict).length
     const allowed = count('allowed')
+    const refused = count('refused')
     const errors = count('error')
     const replayed = replay(limit, recordings)
     const { expected, uncertain } = replayed
@@ -50,8 +51,9 @@ export function judge({ store, scenario, policies, answers, recordings }: Run): 
     const problems: string[] = []
     if (own.length === 0) problems.push('nothing was sent')
     if (errors > 0) problems.push(`${errors} answers are errors: ${tally(own)}`)
-    if (replayed.allowed !== allowed && errors === 0) {
-      problems.push(`clients saw ${allowed} admissions, and the gateways recorded ${replayed.allowed}`)
+    if (errors === 0 && (replayed.allowed !== allowed || replayed.refused !== refused)) {
+      const recorded = `the gateways recorded ${replayed.allowed} and ${replayed.refused}`
+      problems.push(`clients saw ${allowed} admissions and ${refused} refusals, and ${recorded}`)
     }
     if (Math.abs(difference) > uncertain) {
       problems.push(`admitted ${replayed.allowed}, and the algorithm admits ${expected} ± ${uncertain}`)
@@ -64,7 +66,7 @@ export function judge({ store, scenario, policies, answers, recordings }: Run): 
       algorithm: limit.plan.algorithm,
       sent: own.length,
       allowed,
-      refused: count('refused'),
+      refused,
       errors,
       expected,
       uncertain,

@@ -56,7 +56,7 @@ test('a replica killed while it holds leases: its units are free when the leases
 
   const entries: Entry[] = []
   const store = new RecordingEngine(openEngine({ store: redis.url }), entry => entries.push(entry))
-  const limiter = createLimiter({ store, policies: { jobs: JOBS } })
+  const limiter = createLimiter({ store, deadline: '10s', policies: { jobs: JOBS } })
   while (!(await limiter.acquire('jobs', 'acme', { autoRenew: false })).acquired) await sleep(ASK_EVERY_MS)
   const decided = entries.filter(entry => entry.kind === 'decided')
   const admitted = decided.at(-1)

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/core/time.js'
+import type { GuardSettings } from '../../src/engine/guard-options.js'
 import { aboveLine } from '../support/history.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import {
@@ -10,12 +11,14 @@ import {
   FleetUnderLoad,
   POLICIES,
   POLICY_NAMES,
+  USERS,
   WINDOW_US,
 } from './fleet-under-load.js'
 
 /** A pause of half a minute in production; here long enough for a few hundred checks to pile up. */
 const PAUSE_MS = Number(process.env.SLUICE_TEST_PAUSE_MS ?? 2000)
 const FLUSH_EVERY_MS = 100
+const REPLICAS = 3
 
 const running: { stop(): Promise<void> }[] = []
 
@@ -29,8 +32,8 @@ async function startServer(args: readonly string[] = [], port?: number): Promise
   return server
 }
 
-async function startFleet(store: string): Promise<FleetUnderLoad> {
-  const fleet = new FleetUnderLoad({ stores: [store, store, store] })
+async function startFleet(store: string, limiter: GuardSettings = {}): Promise<FleetUnderLoad> {
+  const fleet = new FleetUnderLoad({ stores: Array.from({ length: REPLICAS }, () => store), limiter })
   running.push(fleet)
   await fleet.untilDecided(200)
   return fleet
@@ -38,7 +41,7 @@ async function startFleet(store: string): Promise<FleetUnderLoad> {
 
 test('Redis killed under load and started again without its data: two bounds at most, and nothing hangs', async () => {
   const first = await startServer()
-  const fleet = await startFleet(first.url)
+  const fleet = await startFleet(first.url, { onStoreFailure: 'local', replicas: REPLICAS })
   await first.stop()
   // One machine: the clocks of its servers and of this process are one.
   const deadUs = systemClock.nowUs()
@@ -62,6 +65,14 @@ test('Redis killed under load and started again without its data: two bounds at 
       expect(admissions.length).toBeGreaterThan(limit)
     }
   }
+  // Meanwhile each replica let pass its share, and nobody asked a store that was known to be gone.
+  for (const [policy, admitted] of fleet.admittedWithoutStore) {
+    const { limit } = POLICIES[policy]
+    expect(admitted).toBeGreaterThan(0)
+    expect(admitted).toBeLessThanOrEqual(REPLICAS * Math.floor(limit / REPLICAS) * USERS)
+  }
+  expect(fleet.outages).toBeGreaterThanOrEqual(REPLICAS)
+  expect(fleet.askedWhileDown).toBe(0)
   await expectNoLeakedKeys(second)
 })
 
@@ -74,6 +85,9 @@ test('Redis stopped and let go on: what was asked meanwhile is decided once, and
   await fleet.untilDecided(200)
   await fleet.stop()
   expectExactButUnanswered(fleet)
+  // Those wait for the deadline who asked before the first deadline told that the store is down. Nobody after them.
+  expect(fleet.outages).toBeGreaterThanOrEqual(REPLICAS)
+  expect(fleet.askedWhileDown).toBe(0)
   await expectNoLeakedKeys(server)
 })
 

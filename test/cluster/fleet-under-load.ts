@@ -3,17 +3,20 @@ import { expect } from 'vitest'
 import type { Entry } from '../../cluster/loadtest/entries.js'
 import { RecordingEngine } from '../../cluster/loadtest/recording-engine.js'
 import { admissionsOf, type Replayed, replay } from '../../cluster/loadtest/replay.js'
+import { Op } from '../../src/core/step.js'
+import type { Check, Engine } from '../../src/engine/engine.js'
 import type { Store } from '../../src/engine/engine-options.js'
+import type { GuardSettings } from '../../src/engine/guard-options.js'
 import { openEngine } from '../../src/engine/open-engine.js'
 import { isSluiceError } from '../../src/errors.js'
-import type { LimiterOptions } from '../../src/limiter/options.js'
+import type { Limiter } from '../../src/limiter/types.js'
 import { createLimiter } from '../../src/limiter.js'
 import { compilePolicies, type PolicyLimit } from '../../src/policy.js'
 import type { Admission } from '../support/history.js'
 
 /** The load: this often, one check of every policy. */
 const TICK_MS = 5
-const USERS = 2
+export const USERS = 2
 
 /**
  * Used up in a fraction of a second, and given back over a minute, which no test takes: what is lost of a counter shows at
@@ -44,8 +47,20 @@ export interface FleetOptions {
   /** Of each replica, which has connections of its own. */
   readonly stores: readonly Store[]
   /** What every limiter is given beside the store and the policies. */
-  readonly limiter?: Partial<LimiterOptions>
+  readonly limiter?: GuardSettings
 }
+
+/** The engine, and a look at every request before it. */
+const watch = (engine: RecordingEngine, look: (request: readonly Check[]) => void): Engine => ({
+  source: engine.source,
+  ...(engine.partOf !== undefined && { partOf: engine.partOf }),
+  decide(request, options) {
+    look(request)
+    return engine.decide(request, options)
+  },
+  ready: () => engine.ready(),
+  close: () => engine.close(),
+})
 
 /** Replicas that are asked all the time, while a test does something to what is beneath them. */
 export class FleetUnderLoad {
@@ -53,9 +68,13 @@ export class FleetUnderLoad {
   readonly endings: Ending[] = []
   /** Checks on their way. */
   pending = 0
+  /** Checks that a replica sent to the store while it knew that it was down: each would have waited again. */
+  askedWhileDown = 0
+  /** Times that a replica found the store down. */
+  outages = 0
   readonly recordings: Entry[][]
   readonly #limits = compilePolicies(POLICIES).byName
-  readonly #limiters: ReturnType<typeof createLimiter<typeof POLICIES>>[]
+  readonly #limiters: Limiter<typeof POLICIES>[]
   readonly #timer: NodeJS.Timeout
   #asked = 0
 
@@ -64,9 +83,20 @@ export class FleetUnderLoad {
     this.#limiters = stores.map((own, replica) => {
       const record = (entry: Entry) => this.recordings[replica]?.push(entry)
       const store = new RecordingEngine(openEngine({ store: own }), record)
-      return createLimiter({ ...limiter, store, policies: POLICIES }) as ReturnType<
-        typeof createLimiter<typeof POLICIES>
-      >
+      const down = new Set<string | undefined>()
+      const watched = watch(store, request => {
+        if (request.some(({ op }) => op === Op.consume) && down.has(store.partOf?.(request))) {
+          this.askedWhileDown++
+        }
+      })
+      // What the store refuses is what is counted here, so nothing is remembered of it.
+      const made = createLimiter({ denyCache: false, ...limiter, store: watched, policies: POLICIES })
+      made.on('storeDown', ({ part }) => {
+        this.outages++
+        down.add(part)
+      })
+      made.on('storeUp', ({ part }) => down.delete(part))
+      return made
     })
     this.#timer = setInterval(() => this.#ask(), TICK_MS)
   }
@@ -116,7 +146,7 @@ export class FleetUnderLoad {
 
   /** What the algorithm says of the checks that the store decided in [fromUs, toUs). */
   replay(policy: PolicyName, fromUs = 0, toUs = Number.POSITIVE_INFINITY): Replayed {
-    const isIn = (entry: Entry) => entry.kind === 'undecided' || (entry.nowUs >= fromUs && entry.nowUs < toUs)
+    const isIn = (entry: Entry) => entry.kind !== 'decided' || (entry.nowUs >= fromUs && entry.nowUs < toUs)
     return replay(
       this.limitOf(policy),
       this.recordings.map(recording => recording.filter(isIn)),
@@ -141,6 +171,13 @@ export class FleetUnderLoad {
 
   limitOf(policy: PolicyName): PolicyLimit {
     return this.#limits.get(policy)?.limits[0] as PolicyLimit
+  }
+
+  /** Checks that passed by the share of a replica, for want of the store. */
+  get admittedWithoutStore(): [PolicyName, number][] {
+    const isOne = ({ source, allowed }: Ending) => source === 'fallback' && allowed
+    const admitted = this.endings.filter(isOne)
+    return POLICY_NAMES.map(name => [name, admitted.filter(({ policy }) => policy === name).length])
   }
 
   /** Codes of the errors by which the store did not decide, each once. */

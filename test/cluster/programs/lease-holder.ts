@@ -5,7 +5,12 @@
 import { createLimiter } from '../../../src/index.js'
 import { JOBS } from './jobs.js'
 
-const limiter = createLimiter({ store: process.argv[2] as string, policies: { jobs: JOBS } })
+const limiter = createLimiter({
+  store: process.argv[2] as string,
+  // Leases of the store, and none of this process.
+  onStoreFailure: 'closed',
+  policies: { jobs: JOBS },
+})
 for (let held = 0; held < JOBS.limit; held++) {
   const lease = await limiter.acquire('jobs', 'acme')
   if (!lease.acquired) throw new Error('somebody else holds a unit')
