@@ -69,15 +69,13 @@ test('a slot that moves under load: nothing fails, nothing is lost, nothing is c
 })
 
 test('a key that is nowhere yet is made where its slot goes', async () => {
-  await engine.decide([consume(LIMIT, moving[0] as string)])
+  const [known, newcomer] = moving as [string, string]
+  await engine.decide([consume(LIMIT, known)])
   const move = await cluster.beginMove(slot, to)
-  const { checks } = await engine.decide([
-    consume(LIMIT, 'moving-newcomer'),
-    consume(LIMIT, 'moving-newcomer'),
-  ])
+  const { checks } = await engine.decide([consume(LIMIT, newcomer), consume(LIMIT, newcomer)])
   expect(checks.map(({ granted }) => granted)).toEqual([1, 1])
   await move.finish()
-  expect(await countedFor(engine, ['moving', 'moving-newcomer'])).toEqual([1, 2])
+  expect(await countedFor(engine, [known, newcomer])).toEqual([1, 2])
 })
 
 test('a request whose keys are at both nodes waits until the slot has moved', async () => {
