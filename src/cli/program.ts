@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { addCheckCommands } from './commands/check.js'
 import { addCompatCommands } from './commands/compat.js'
+import { addDoctorCommand } from './commands/doctor.js'
 import { addInspectCommand } from './commands/inspect.js'
 import { addMetaCommand } from './commands/meta.js'
 import { addReplayCommand } from './commands/replay.js'
@@ -39,6 +40,9 @@ export async function run(args: readonly string[], streams: Streams = process): 
   })
   addReplayCommand(program, output, createProgress(streams.stderr))
   addMetaCommand(program, output, code => {
+    exit = code
+  })
+  addDoctorCommand(program, output, code => {
     exit = code
   })
   addCompatCommands(program, output, code => {

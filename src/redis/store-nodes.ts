@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ProtocolError, type SluiceError, StoreUnavailableError } from '../errors.js'
+import { PermissionError, ProtocolError, type SluiceError, StoreUnavailableError } from '../errors.js'
 import { nameOf, readSlots, type SlotRange, slotOf } from './cluster-slots.js'
-import type { NodeAddress, RedisClient, RedisTarget } from './redis-client.js'
+import { type NodeAddress, type RedisClient, type RedisTarget, ServerError } from './redis-client.js'
 import { translateServerError } from './server-errors.js'
 
 /** A person waits for the answer, so it may take longer than that of a check. */
@@ -102,7 +102,8 @@ async function askForSlots(client: RedisClient, seed: NodeAddress): Promise<read
 /**
  * Asks one server, and does not wait for ever.
  *
- * @throws SluiceError by the kind of the answer; StoreUnavailableError when none comes within 5 s
+ * @throws PermissionError when the user may not run the command, or the server does not have it
+ * @throws SluiceError by the kind of any other answer; StoreUnavailableError when none comes within 5 s
  */
 export async function ask(
   client: RedisClient,
@@ -118,6 +119,11 @@ export async function ask(
   try {
     return await Promise.race([client.call(command, ...args), late])
   } catch (error) {
+    if (error instanceof ServerError && /^(?:NOPERM|ERR unknown (?:sub)?command)\b/.test(error.message)) {
+      throw new PermissionError(`${client.address} does not let this user run ${command}: ${error.message}`, {
+        cause: error,
+      })
+    }
     throw translateServerError(error)
   } finally {
     given.abort()
