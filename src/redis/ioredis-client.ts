@@ -3,6 +3,7 @@ import { ConnectionLostError } from '../errors.js'
 import { backoffMs } from './backoff.js'
 import { ConnectionState } from './connection-state.js'
 import { EvaluateCommand } from './evaluate-command.js'
+import { patiently } from './patience.js'
 import {
   type ClientState,
   type EvaluateOptions,
@@ -152,7 +153,7 @@ class IoredisClient implements RedisClient {
     const wasReady = this.#redis.status === 'ready'
     this.#state.close()
     // QUIT is answered after everything sent before it. Where it cannot be, the connection is gone already.
-    if (wasReady) await this.#redis.quit().catch(() => {})
+    if (wasReady) await patiently(this.#redis.quit().catch(() => {}))
     this.#redis.disconnect()
   }
 

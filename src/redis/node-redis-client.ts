@@ -1,6 +1,7 @@
 import { ConnectionLostError } from '../errors.js'
 import { backoffMs } from './backoff.js'
 import { ConnectionState } from './connection-state.js'
+import { patiently } from './patience.js'
 import {
   type ClientState,
   type EvaluateOptions,
@@ -119,7 +120,7 @@ export class NodeRedisClient implements RedisClient {
     this.#state.close()
     clearTimeout(this.#timer)
     // QUIT is answered after everything sent before it. Where it cannot be, the connection is gone already.
-    await client?.sendCommand(['QUIT'], TEXTS).catch(() => {})
+    if (client !== undefined) await patiently(client.sendCommand(['QUIT'], TEXTS).catch(() => {}))
     this.#link?.dispose()
     this.#link = undefined
   }

@@ -1,6 +1,7 @@
 import type { Check, DecideOptions, Outcome } from '../engine/engine.js'
 import { Batcher } from './batcher.js'
 import { type Inspection, readInspection } from './inspection.js'
+import { patiently } from './patience.js'
 import type { RedisClient } from './redis-client.js'
 import { preload, runScript, type Scripts } from './scripts.js'
 import { translateServerError } from './server-errors.js'
@@ -52,7 +53,7 @@ export class ServerTopology implements Topology {
   }
 
   async close(): Promise<void> {
-    await this.#batcher.close()
+    await patiently(this.#batcher.close())
     await this.#client.close()
   }
 
