@@ -1,6 +1,6 @@
 import { SluiceError, StoreUnavailableError } from '../errors.js'
 import { describeFailure } from './failure-hints.js'
-import type { ClientState } from './redis-client.js'
+import { type ClientState, ServerError } from './redis-client.js'
 
 /** The state of one connection that comes and goes, and who waits for it: the same for every client beneath. */
 export class ConnectionState {
@@ -32,7 +32,9 @@ export class ConnectionState {
 
   /** @param cause why the connection failed or ended; undefined where nothing more is known than before */
   lose(cause: Error | undefined): void {
-    this.#failure = cause ?? this.#failure
+    // That an address was right is known once a connection to it stood: what ended it says nothing more.
+    const ended = this.#current === 'ready' && !(cause instanceof SluiceError || cause instanceof ServerError)
+    this.#failure = ended ? new Error('the connection ended', { cause }) : (cause ?? this.#failure)
     this.#become('down')
   }
 

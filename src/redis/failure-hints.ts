@@ -51,7 +51,7 @@ function hintOf(error: Error, tls: boolean): string | undefined {
   const byText = BY_TEXT.find(([text]) => text.test(error.message))?.[1]
   if (byText !== undefined) return byText
   // What a port of TLS does when it is spoken to without.
-  const cutOff = code === 'ECONNRESET' || code === 'EPIPE' || /clos|protocol error/i.test(error.message)
+  const cutOff = code === 'ECONNRESET' || code === 'EPIPE' || /closed|protocol error/i.test(error.message)
   return cutOff && !tls ? 'if the port speaks TLS, write rediss:// instead of redis://' : undefined
 }
 

@@ -14,8 +14,11 @@ export interface TcpProxy {
   close(): Promise<void>
 }
 
-/** @param replyDelayMs what a round trip takes longer, on the way back */
-export async function startTcpProxy(targetPort: number, replyDelayMs = 0): Promise<TcpProxy> {
+/**
+ * @param replyDelayMs what a round trip takes longer, on the way back
+ * @param port to listen on; 0: a free one
+ */
+export async function startTcpProxy(targetPort: number, replyDelayMs = 0, port = 0): Promise<TcpProxy> {
   const pairs = new Set<[Socket, Socket]>()
   let holding = false
   let held: (() => void)[] = []
@@ -49,7 +52,7 @@ export async function startTcpProxy(targetPort: number, replyDelayMs = 0): Promi
     for (const pair of pairs) for (const socket of pair) socket.destroy()
   }
 
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
   return {
