@@ -2,16 +2,14 @@ import keySlot from 'cluster-key-slot'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/core/time.js'
 import { createKeyBuilder } from '../../src/keys.js'
-import { aboveLine } from '../support/history.js'
 import { type ClusterNode, type RedisCluster, startRedisCluster } from '../support/redis-cluster.js'
 import {
+  expectBoundAndLost,
   expectExact,
   expectExactButUnanswered,
   expectNoLeakedKeys,
   FleetUnderLoad,
-  POLICIES,
-  POLICY_NAMES,
-  WINDOW_US,
+  replicatedUntilUs,
 } from './fleet-under-load.js'
 
 /** Whose keys are in the way of every fault. All of them are in one slot. */
@@ -75,24 +73,7 @@ test('a master of the cluster killed: the bound, and once more what had not reac
   await fleet.untilDecidedFor(USER, 50, deadUs)
   await fleet.stop()
 
-  for (const policy of POLICY_NAMES) {
-    const { limit } = POLICIES[policy]
-    for (const admissions of fleet.admissions(policy)) {
-      const lost = admissions.filter(({ nowUs }) => nowUs >= replicatedUs && nowUs < deadUs).length
-      expect(aboveLine(admissions, { limit, windowUs: WINDOW_US }, limit + lost, 0)).toBeUndefined()
-    }
-  }
+  expectBoundAndLost(fleet, replicatedUs, deadUs)
   await cluster.untilHealthy()
   await expectNoLeaksAnywhere()
 })
-
-/** An instant before which all that the master wrote has reached its replica. */
-async function replicatedUntilUs(from: ClusterNode, to: ClusterNode): Promise<number> {
-  const offset = async (node: ClusterNode, field: string) =>
-    Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(await node.cli('INFO', 'replication'))?.[1])
-  for (;;) {
-    const beforeUs = systemClock.nowUs()
-    const written = await offset(from, 'master_repl_offset')
-    if ((await offset(to, 'slave_repl_offset')) >= written) return beforeUs
-  }
-}

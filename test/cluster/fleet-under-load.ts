@@ -4,6 +4,7 @@ import type { Entry } from '../../cluster/loadtest/entries.js'
 import { RecordingEngine } from '../../cluster/loadtest/recording-engine.js'
 import { admissionsOf, type Replayed, replay } from '../../cluster/loadtest/replay.js'
 import { Op } from '../../src/core/step.js'
+import { systemClock } from '../../src/core/time.js'
 import type { Check, Engine } from '../../src/engine/engine.js'
 import type { Store } from '../../src/engine/engine-options.js'
 import type { GuardSettings } from '../../src/engine/guard-options.js'
@@ -12,7 +13,8 @@ import { isSluiceError } from '../../src/errors.js'
 import type { Limiter } from '../../src/limiter/types.js'
 import { createLimiter } from '../../src/limiter.js'
 import { compilePolicies, type PolicyLimit } from '../../src/policy.js'
-import type { Admission } from '../support/history.js'
+import { type Admission, aboveLine } from '../support/history.js'
+import type { RedisServer } from '../support/redis-server.js'
 
 /** The load: this often, one check of every policy. */
 const TICK_MS = 5
@@ -236,9 +238,34 @@ export function expectExactButUnanswered(fleet: FleetUnderLoad): void {
 
 /** No key stays for ever: each has an expiry, but for the one by which limiters agree. */
 export async function expectNoLeakedKeys(server: { cli(...args: string[]): Promise<string> }): Promise<void> {
-  const found = await server.cli('--scan')
+  const found = await server.cli('--scan', '--pattern', '*sl1:*')
   const keys = found.split('\n').filter(key => key !== '' && !key.endsWith('sl1:meta'))
   const lives = await Promise.all(keys.map(async key => [key, Number(await server.cli('PTTL', key))]))
   // -1: no expiry. -2: gone meanwhile.
   expect(lives.filter(([, lifeMs]) => lifeMs === -1)).toEqual([])
+}
+
+/**
+ * A server died, or lost its place to its replica, and with it what was admitted in [fromUs, toUs) and had not reached the
+ * replica: that may be admitted once more, and nothing else.
+ */
+export function expectBoundAndLost(fleet: FleetUnderLoad, fromUs: number, toUs: number): void {
+  for (const policy of POLICY_NAMES) {
+    const { limit } = POLICIES[policy]
+    for (const admissions of fleet.admissions(policy)) {
+      const lost = admissions.filter(({ nowUs }) => nowUs >= fromUs && nowUs < toUs).length
+      expect(aboveLine(admissions, { limit, windowUs: WINDOW_US }, limit + lost, 0)).toBeUndefined()
+    }
+  }
+}
+
+/** An instant before which all that the master wrote has reached its replica. */
+export async function replicatedUntilUs(from: RedisServer, to: RedisServer): Promise<number> {
+  const offset = async (node: RedisServer, field: string) =>
+    Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(await node.cli('INFO', 'replication'))?.[1])
+  for (;;) {
+    const beforeUs = systemClock.nowUs()
+    const written = await offset(from, 'master_repl_offset')
+    if ((await offset(to, 'slave_repl_offset')) >= written) return beforeUs
+  }
 }
