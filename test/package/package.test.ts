@@ -48,7 +48,14 @@ describe('the packed package, installed in an empty project', () => {
   test('ships the scripts, the builds and their types, and nothing of the workshop', () => {
     expect(shipped.paths).toEqual(
       expect.arrayContaining([
-        ...['lua/manifest.json', 'lua/dist/decide.lua', 'lua/dist/inspect.lua', 'LICENSE', 'README.md'],
+        ...[
+          'lua/manifest.json',
+          'lua/golden.json',
+          'lua/releases/0.9.0/manifest.json',
+          'LICENSE',
+          'README.md',
+        ],
+        ...['lua/dist/decide.lua', 'lua/dist/inspect.lua', 'lua/dist/functions.lua'],
         ...[
           'dist/esm/index.js',
           'dist/esm/index.d.ts',
