@@ -25,6 +25,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
 
 /** By the words of the server: errors that have no code of their own. */
 const BY_TEXT: readonly (readonly [RegExp, string])[] = [
+  [/sentinel .*(NOAUTH|WRONGPASS)/, 'check sentinel.username and sentinel.password'],
   [/^WRONGPASS/, 'check user and password'],
   [/^NOAUTH/, 'it asks for a password: write redis://user:password@…'],
   [/^NOPERM/, 'the user may not do this: docs/stores.md has what it needs'],

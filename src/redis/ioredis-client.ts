@@ -92,8 +92,13 @@ class IoredisClient implements RedisClient {
     this.#onReady = onReady
     this.#state = new ConnectionState(() => this.address, redis.options.tls !== undefined)
     redis.on('error', error => this.#failed(error))
-    redis.on('sentinelError', error => {
-      this.#sentinelFailure = error
+    let socketError: Error | undefined
+    listenToSentinels(redis, error => {
+      socketError = error
+    })
+    redis.on('sentinelError', (error: Error) => {
+      this.#sentinelFailure = error.message.endsWith('Connection is closed.') ? (socketError ?? error) : error
+      socketError = undefined
     })
     redis.on('ready', () => void this.#check())
     redis.on('close', () => {
@@ -139,6 +144,14 @@ class IoredisClient implements RedisClient {
     return sent.promise.catch(rethrow)
   }
 
+  /** By itself ioredis calls the operating system for every command. */
+  atOnce(send: () => void): void {
+    const { stream } = this.#redis
+    stream.cork()
+    send()
+    stream.uncork()
+  }
+
   async call(command: string, ...args: readonly string[]): Promise<unknown> {
     if (this.state !== 'ready') throw this.#state.unavailable()
     return this.#redis.call(command, ...args).catch(rethrow)
@@ -175,7 +188,7 @@ class IoredisClient implements RedisClient {
     const unknown = /^connected to sentinel (\S+) successfully, but got an invalid reply: null$/.exec(
       cause.message,
     )
-    if (unknown === null) return new Error(cause.message, { cause: error })
+    if (unknown === null) return cause
     const name = this.#redis.options.name
     return new Error(`the Sentinel at ${unknown[1]} knows no primary of the name '${name}'; check the name`, {
       cause,
@@ -195,6 +208,17 @@ class IoredisClient implements RedisClient {
     this.#onReady()
     this.#state.becomeReady()
   }
+}
+
+/**
+ * ioredis gives the clients by which it asks and hears Sentinels no listener for errors, and then prints each error; and
+ * what it tells of a Sentinel that cannot be reached is that the connection is closed.
+ */
+function listenToSentinels(redis: Redis, onError: (error: Error) => void): void {
+  const { connector } = redis as unknown as { connector: { connectToSentinel?(...args: unknown[]): Redis } }
+  const original = connector.connectToSentinel
+  if (original === undefined) return
+  connector.connectToSentinel = (...args) => original.apply(connector, args).on('error', onError)
 }
 
 /** Never the whole address: it may hold a password. */
