@@ -53,12 +53,11 @@ export function decodeState(algorithm: Algorithm, key: InspectedKey): KeyState |
   const blockedUntilUs = isBlocked ? doubles(key.bytes.subarray(1, 1 + DOUBLE_BYTES))[0] : undefined
   const bytes = isBlocked ? key.bytes.subarray(1 + DOUBLE_BYTES) : key.bytes
   if (bytes.length === 0) return isBlocked ? { blockedUntilUs, fields: [] } : undefined
-  const fields = decodeBytes(algorithm, bytes)
+  const fields = algorithm === 'gcra' ? decodeArrival(bytes, isBlocked) : decodeNumbers(algorithm, bytes)
   return fields && { blockedUntilUs, fields }
 }
 
-function decodeBytes(algorithm: Algorithm, bytes: Uint8Array): readonly StateField[] | undefined {
-  if (algorithm === 'gcra') return decodeArrival(Buffer.from(bytes).toString('latin1'))
+function decodeNumbers(algorithm: Algorithm, bytes: Uint8Array): readonly StateField[] | undefined {
   if (bytes.length % DOUBLE_BYTES !== 0) return undefined
   const numbers = doubles(bytes)
   if (!numbers.every(Number.isSafeInteger)) return undefined
@@ -74,7 +73,10 @@ function doubles(bytes: Uint8Array): number[] {
   )
 }
 
-function decodeArrival(text: string): readonly StateField[] | undefined {
+/** @param isPadded spaces may stand in front: behind a block a state is a multiple of 8 bytes long */
+function decodeArrival(bytes: Uint8Array, isPadded: boolean): readonly StateField[] | undefined {
+  const stored = Buffer.from(bytes).toString('latin1')
+  const text = isPadded ? stored.replace(/^ */, '') : stored
   if (!/^(?:0|-?[1-9]\d{0,15})$/.test(text)) return undefined
   return [time('arrivalUs', 'theoretical arrival time', EPOCH_2020_US + Math.ceil(Number(text) / 8))]
 }
