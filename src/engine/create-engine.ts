@@ -37,11 +37,11 @@ export function createEngine(
   const own = { ...(clock !== undefined && { clock }), ...(maxKeys !== undefined && { maxKeys }) }
   if (store === 'memory') return { engine: new MemoryEngine(own), keyOf }
   if (isEngine(store)) return { engine: store, keyOf }
+  const warning = onWarning === undefined ? {} : { onWarning }
   if (isRedisStore(store)) {
     const asked = { ...(clock !== undefined && { clock }), ...(shared !== undefined && { shared }) }
-    return { engine: createRedisEngine({ store, ...keys, ...asked }), keyOf }
+    return { engine: createRedisEngine({ store, ...keys, ...asked, ...warning }), keyOf }
   }
-  const warning = onWarning === undefined ? {} : { onWarning }
   return { engine: new FileEngine({ ...own, ...fileOf(store), ...warning }), keyOf }
 }
 

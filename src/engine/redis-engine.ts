@@ -5,6 +5,7 @@ import { ClosedError, type ConnectionLostError, OptionError } from '../errors.js
 import { warnProcess } from '../events.js'
 import { createKeyBuilder, DEFAULT_SHARDS, type KeyBuilder, metaKeyOf } from '../keys.js'
 import { ClusterTopology } from '../redis/cluster-topology.js'
+import { evictionWarning } from '../redis/eviction.js'
 import type { Inspection } from '../redis/inspection.js'
 import { type Call, type Meta, MetaAgreement, STATE_VERSION } from '../redis/meta.js'
 import type { RedisTarget } from '../redis/redis-client.js'
@@ -98,6 +99,7 @@ class ConnectedRedisEngine implements RedisEngine {
   #located: readonly Check[] | undefined
   #locatedKeys: readonly string[] = []
   #closing: Promise<void> | undefined
+  #lookedForEviction = false
 
   constructor(target: RedisTarget, { scripts, keyOf, clock, onWarning, meta }: Setup) {
     this.#keyOf = keyOf
@@ -108,6 +110,7 @@ class ConnectedRedisEngine implements RedisEngine {
       onConnect: () => {
         // Another server may have taken its place. Checks do not wait for what was agreed on before.
         if (this.#agreement?.reached) this.#agreement.ask().catch(() => {})
+        if (meta !== undefined) this.#lookForEviction(meta.key, onWarning)
       },
       onLoss: (error: ConnectionLostError) => onWarning(error.message, error),
     }
@@ -147,6 +150,17 @@ class ConnectedRedisEngine implements RedisEngine {
   close(): Promise<void> {
     this.#closing ??= this.#topology.close()
     return this.#closing
+  }
+
+  /** Once, on the side: of a server that does not say, or not to this user, there is nothing to tell. */
+  #lookForEviction(key: string, onWarning: Setup['onWarning']): void {
+    if (this.#lookedForEviction) return
+    this.#lookedForEviction = true
+    const tell = (info: unknown) => {
+      const warning = evictionWarning(info)
+      if (warning !== undefined) onWarning(warning, undefined)
+    }
+    this.#topology.callAt(key, 'INFO', 'memory').then(tell, () => {})
   }
 
   #keysOf(request: readonly Check[]): readonly string[] {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/core/time.js'
 import type { GuardSettings } from '../../src/engine/guard-options.js'
+import { createLimiter } from '../../src/limiter.js'
 import { aboveLine } from '../support/history.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import {
@@ -120,6 +121,27 @@ test('out of memory with noeviction: nothing is charged, and all goes on once th
     const { allowed, expected, difference } = fleet.replay(policy, flushedUs)
     expect([policy, difference, allowed]).toEqual([policy, undefined, expected])
     expect(allowed).toBeGreaterThan(0)
+  }
+  await expectNoLeakedKeys(server)
+})
+
+test('a server that evicts: a warning with the way out, and what it takes starts anew', async () => {
+  const server = await startServer(['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'])
+  const limiter = createLimiter({ store: server.url, policies: { perUser: '10/m' } })
+  const warned = new Promise<string>(resolve => limiter.on('warning', ({ message }) => resolve(message)))
+  expect(await warned).toMatch(/allkeys-lru.*starts anew.*'volatile-ttl'/)
+  await limiter.close()
+
+  const fleet = await startFleet(server.url)
+  // Less than it holds: it takes whatever it can.
+  await server.cli('CONFIG', 'SET', 'maxmemory', '1')
+  while (/^evicted_keys:0\r?$/m.test(await server.cli('INFO', 'stats'))) await fleet.untilEnded(10)
+  await server.cli('CONFIG', 'SET', 'maxmemory', '100mb')
+  const roomUs = systemClock.nowUs()
+  await fleet.untilDecided(200)
+  await fleet.stop()
+  for (const policy of POLICY_NAMES) {
+    expect([policy, fleet.replay(policy, roomUs).brokenBound]).toEqual([policy, undefined])
   }
   await expectNoLeakedKeys(server)
 })
