@@ -16,6 +16,8 @@ import {
 /** What leaves at once at most: enough for every slot of a node to have its batches. */
 const BURST_CHECKS_MAX = 4096
 const SILENCE_MS = 500
+/** How many round trips are looked back at, or twice as many. */
+const ROUND_TRIPS_KEPT = 256
 /** How long answers under way are waited for when the lane is no longer used. */
 const CLOSE_GRACE_MS = 2_000
 
@@ -34,22 +36,16 @@ export interface LaneEvents {
   onSilence(): void
 }
 
-/** Batches that left together. */
-interface Burst {
-  readonly sentAtMs: number
-  underWay: number
-}
-
 interface Batch {
   readonly requests: readonly SlotRequest[]
-  readonly burst: Burst
+  readonly sentAtMs: number
 }
 
 /**
  * The way to one node of a cluster. A script takes keys of one slot only, so requests gather by slot, and what waits
- * leaves as a burst: one batch for each slot, written one behind the other. Bursts follow the rule of `Batcher`: all of
- * one turn together, at once while the window has room, else with the next reply; a slot that has a full batch does not
- * wait.
+ * leaves as a burst: one batch for each slot, written one behind the other. When it leaves is as with `Batcher`: all of
+ * one turn together, at once while the batches under way do not fill the window, else with the reply that makes room; a
+ * slot that has a full batch does not wait.
  */
 export class NodeLane {
   readonly client: RedisClient
@@ -59,6 +55,7 @@ export class NodeLane {
   readonly #events: LaneEvents
   readonly #elapsedMs: () => number
   readonly #window = new FlightWindow()
+  readonly #shortest = new ShortestRoundTrip()
   readonly #block = new RequestBlock()
   readonly #reader = new ReplyReader()
   /** By slot, in the order in which the slots' first requests came. */
@@ -67,7 +64,6 @@ export class NodeLane {
   /** When something was answered last, or nothing was due. */
   #heardAtMs = 0
   #waiting = 0
-  #bursts = 0
   /** A slot has a full batch. */
   #isFull = false
   #flushDue = false
@@ -159,15 +155,20 @@ export class NodeLane {
   readonly #flush = (): void => {
     this.#flushDue = false
     if (this.client.state === 'connecting' && !this.#isClosing) return
-    while (this.#waiting > 0 && this.#bursts < this.#window.size) this.#sendBurst(1)
-    if (this.#isFull && this.#bursts < IN_FLIGHT_MAX) this.#sendBurst(FULL_BATCH_CHECKS)
+    while (this.#waiting > 0 && this.#underWay.size < this.#window.size) this.#sendBurst(1)
+    if (this.#isFull && this.#underWay.size < IN_FLIGHT_MAX) this.#sendBurst(FULL_BATCH_CHECKS)
     if (this.#waiting > 0 && this.#elapsedMs() - this.#heardAtMs > SILENCE_MS) this.#events.onSilence()
     if (this.#isIdle) this.#onIdle?.()
   }
 
   /** @param fewest requests that a slot must have for its own to leave now */
   #sendBurst(fewest: number): void {
-    const burst: Burst = { sentAtMs: this.#elapsedMs(), underWay: 0 }
+    if (this.client.atOnce === undefined) this.#sendGroups(fewest)
+    else this.client.atOnce(() => this.#sendGroups(fewest))
+  }
+
+  #sendGroups(fewest: number): void {
+    const sentAtMs = this.#elapsedMs()
     let room = BURST_CHECKS_MAX
     for (const [slot, group] of this.#groups) {
       if (group.length < fewest) continue
@@ -175,32 +176,30 @@ export class NodeLane {
       this.#groups.delete(slot)
       this.#waiting -= group.length
       room -= group.length
-      this.#sendGroup(group, burst)
+      this.#sendGroup(group, sentAtMs)
     }
     // What is left has less than a full batch, or comes with the next burst.
     this.#isFull = room <= 0
-    if (burst.underWay > 0) this.#bursts++
   }
 
-  #sendGroup(group: readonly SlotRequest[], burst: Burst): void {
+  #sendGroup(group: readonly SlotRequest[], sentAtMs: number): void {
     const full = Math.max(FULL_BATCH_CHECKS, Math.ceil(group.length / IN_FLIGHT_MAX))
     let requests: SlotRequest[] = []
     for (const request of group) {
       if (isUnwanted(request)) continue
       if (requests.length >= full || !this.#block.add(request)) {
-        this.#sendBatch({ requests, burst })
+        this.#sendBatch({ requests, sentAtMs })
         requests = []
         this.#block.add(request)
       }
       requests.push(request)
     }
-    if (requests.length > 0) this.#sendBatch({ requests, burst })
+    if (requests.length > 0) this.#sendBatch({ requests, sentAtMs })
   }
 
   #sendBatch(batch: Batch): void {
     const { keys, args } = this.#block.take()
-    if (this.#underWay.size === 0) this.#heardAtMs = batch.burst.sentAtMs
-    batch.burst.underWay++
+    if (this.#underWay.size === 0) this.#heardAtMs = batch.sentAtMs
     this.#underWay.add(batch)
     runScript(this.client, this.#script, keys, args).then(
       reply => {
@@ -231,11 +230,27 @@ export class NodeLane {
   #landed(batch: Batch): void {
     this.#underWay.delete(batch)
     this.#heardAtMs = this.#elapsedMs()
-    const { burst } = batch
-    if (--burst.underWay === 0) {
-      this.#bursts--
-      this.#window.observe(this.#heardAtMs - burst.sentAtMs)
-    }
+    this.#window.observe(this.#shortest.of(this.#heardAtMs - batch.sentAtMs))
     this.#wake()
+  }
+}
+
+/**
+ * The shortest of the latest round trips: what the link takes, without what batches wait behind one another here and at
+ * the node. That wait must not open the window, or the batches would become smaller the more there is to do.
+ */
+class ShortestRoundTrip {
+  #before = Number.POSITIVE_INFINITY
+  #now = Number.POSITIVE_INFINITY
+  #observed = 0
+
+  of(roundTripMs: number): number {
+    if (this.#observed++ === ROUND_TRIPS_KEPT) {
+      this.#before = this.#now
+      this.#now = Number.POSITIVE_INFINITY
+      this.#observed = 1
+    }
+    this.#now = Math.min(this.#now, roundTripMs)
+    return Math.min(this.#now, this.#before)
   }
 }

@@ -26,6 +26,12 @@ export interface RedisClient {
     options?: EvaluateOptions,
   ): Promise<unknown>
 
+  /**
+   * All that `send` evaluates leaves in one write. Absent where the client writes the commands of a turn together by
+   * itself.
+   */
+  atOnce?(send: () => void): void
+
   /** Any other command, such as `call('SCRIPT', 'LOAD', source)`; strings in its reply are strings. Rejects as `evaluate` does. */
   call(command: string, ...args: readonly string[]): Promise<unknown>
 

@@ -23,20 +23,23 @@ export function sequence(seed: number): () => number {
   }
 }
 
-async function serverCpuUs(redis: Redis): Promise<number> {
-  const info = await redis.info('cpu')
-  const seconds = (field: string) => Number(new RegExp(`${field}:([0-9.]+)`).exec(info)?.[1])
-  return (seconds('used_cpu_user') + seconds('used_cpu_sys')) * 1e6
+async function serverCpuUs(servers: readonly Redis[]): Promise<number> {
+  const infos = await Promise.all(servers.map(server => server.info('cpu')))
+  const seconds = (info: string, field: string) => Number(new RegExp(`${field}:([0-9.]+)`).exec(info)?.[1])
+  return infos.reduce(
+    (sum, info) => sum + (seconds(info, 'used_cpu_user') + seconds(info, 'used_cpu_sys')) * 1e6,
+    0,
+  )
 }
 
 /**
  * Keeps `inFlight` requests unanswered for `ms`, each for a subject drawn evenly.
  *
- * @param redis for asking the server what it spent
+ * @param redis for asking the server what it spent; of a cluster every master
  */
 export async function closedLoop(
   ask: Ask,
-  redis: Redis,
+  redis: Redis | readonly Redis[],
   subjects: readonly string[],
   inFlight: number,
   ms: number,
@@ -45,7 +48,8 @@ export async function closedLoop(
   const draw = sequence(seed)
   const latenciesMs: number[] = []
   let admitted = 0
-  const serverBefore = await serverCpuUs(redis)
+  const servers = [redis].flat()
+  const serverBefore = await serverCpuUs(servers)
   const clientBefore = process.cpuUsage()
   const startMs = performance.now()
   const caller = async () => {
@@ -59,7 +63,7 @@ export async function closedLoop(
   await Promise.all(Array.from({ length: inFlight }, caller))
   const spentMs = performance.now() - startMs
   const client = process.cpuUsage(clientBefore)
-  const server = (await serverCpuUs(redis)) - serverBefore
+  const server = (await serverCpuUs(servers)) - serverBefore
 
   const checks = latenciesMs.length
   const sorted = Float64Array.from(latenciesMs).sort()
