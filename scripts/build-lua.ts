@@ -27,6 +27,8 @@ const CONTRACTS: Record<string, { keys: string; args: string; reply: string }> =
   decide: { keys: 'one per check', args: 'block, lease ids', reply: 'block' },
   inspect: { keys: 'one per key', args: 'none', reply: 'array' },
   // Of other systems' keys; each says its own in its header.
+  'compat/carry': { keys: 'one', args: 'form, five numbers, state', reply: 'number' },
+  'compat/read': { keys: 'one', args: 'none', reply: 'array' },
   'compat/mcp_gateway': { keys: 'one per dimension', args: 'four numbers, three per key', reply: 'array' },
   'compat/rate_limiter_flexible': { keys: 'one', args: 'eight numbers', reply: 'array' },
   'compat/rate_limit_redis': { keys: 'one', args: 'seven numbers', reply: 'array' },

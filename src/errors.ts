@@ -121,6 +121,18 @@ export class DialectError extends SluiceError {
   }
 }
 
+/** A migration was refused: the keys it is to carry are still being written, so what it takes over would be too little. */
+export class MigrationError extends SluiceError {
+  readonly code = 'ERR_SLUICE_MIGRATION'
+  /** A key that was written meanwhile. */
+  readonly key: string
+
+  constructor(key: string, message: string) {
+    super(message)
+    this.key = key
+  }
+}
+
 /** The connection ended before the answer came. Whether the check was charged is unknown, so it must not be sent again. */
 export class ConnectionLostError extends SluiceError {
   readonly code = 'ERR_SLUICE_CONNECTION_LOST'
@@ -328,6 +340,7 @@ export interface SluiceErrors {
   ERR_SLUICE_CONNECTION_LOST: ConnectionLostError
   ERR_SLUICE_STORE_TIMEOUT: StoreTimeoutError
   ERR_SLUICE_DIALECT: DialectError
+  ERR_SLUICE_MIGRATION: MigrationError
   ERR_SLUICE_WRONG_TYPE: WrongTypeError
   ERR_SLUICE_FOREIGN_VALUE: ForeignValueError
   ERR_SLUICE_STALE_PLAN: StalePlanError

@@ -49,6 +49,7 @@ export function exitCodeOf(error: unknown): Exit {
   if (error instanceof UsageError) return Exit.usage
   if (error instanceof FileError || isSluiceError(error, 'ERR_SLUICE_LOG')) return Exit.file
   if (error instanceof InterruptedError) return Exit.interrupted
+  if (isSluiceError(error, 'ERR_SLUICE_MIGRATION')) return Exit.refused
   if (!isSluiceError(error)) return Exit.defect
   return USAGE_CODES.includes(error.code) ? Exit.usage : Exit.store
 }

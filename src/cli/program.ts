@@ -4,6 +4,7 @@ import { addCompatCommands } from './commands/compat.js'
 import { addDoctorCommand } from './commands/doctor.js'
 import { addInspectCommand } from './commands/inspect.js'
 import { addMetaCommand } from './commands/meta.js'
+import { addMigrateCommand } from './commands/migrate.js'
 import { addReplayCommand } from './commands/replay.js'
 import { addResetCommand } from './commands/reset.js'
 import { Exit, exitCodeOf } from './exit-codes.js'
@@ -31,23 +32,17 @@ export async function run(args: readonly string[], streams: Streams = process): 
     })
     // Inherited by the commands, so it stands before them: errors are thrown, and answered below.
     .exitOverride()
-  addCheckCommands(program, output, code => {
+  const onExit = (code: Exit) => {
     exit = code
-  })
+  }
+  addCheckCommands(program, output, onExit)
   addResetCommand(program, output)
-  addInspectCommand(program, output, code => {
-    exit = code
-  })
-  addReplayCommand(program, output, createProgress(streams.stderr))
-  addMetaCommand(program, output, code => {
-    exit = code
-  })
-  addDoctorCommand(program, output, code => {
-    exit = code
-  })
-  addCompatCommands(program, output, code => {
-    exit = code
-  })
+  addInspectCommand(program, output, onExit)
+  addReplayCommand(program, output, createProgress(streams.stderr, 'reading'))
+  addMetaCommand(program, output, onExit)
+  addDoctorCommand(program, output, onExit)
+  addCompatCommands(program, output, onExit)
+  addMigrateCommand(program, output, createProgress(streams.stderr, 'migrating'), onExit)
   try {
     await program.parseAsync(args, { from: 'user' })
     return exit

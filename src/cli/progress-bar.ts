@@ -1,32 +1,36 @@
 import cliProgress from 'cli-progress'
-import type { OnBytes } from '../replay/log-source.js'
 import type { Streams } from './output.js'
 
 export interface Progress {
-  readonly onBytes: OnBytes
+  /** @param total undefined where it is not known: then there is no bar */
+  readonly onProgress: (done: number, total: number | undefined) => void
   /** Takes the bar off the terminal. */
   stop(): void
 }
 
-/** A bar on standard error for as long as a file is read; nothing where that is no terminal or the size is unknown. */
-export function createProgress(stderr: Streams['stderr']): Progress {
+/**
+ * A bar on standard error; nothing where that is no terminal.
+ *
+ * @param doing what takes so long, such as `reading`
+ */
+export function createProgress(stderr: Streams['stderr'], doing: string): Progress {
   let bar: cliProgress.SingleBar | undefined
   return {
-    onBytes(readBytes, totalBytes) {
-      if (stderr.isTTY !== true || totalBytes === undefined) return
+    onProgress(done, total) {
+      if (stderr.isTTY !== true || total === undefined) return
       if (bar === undefined) {
         bar = new cliProgress.SingleBar(
           {
             stream: stderr,
-            format: 'reading {bar} {percentage}% {eta_formatted}',
+            format: `${doing} {bar} {percentage}% {eta_formatted}`,
             clearOnComplete: true,
             hideCursor: true,
           },
           cliProgress.Presets.rect,
         )
-        bar.start(totalBytes, readBytes)
+        bar.start(total, done)
       } else {
-        bar.update(readBytes)
+        bar.update(done)
       }
     },
     stop: () => bar?.stop(),

@@ -15,5 +15,15 @@ export type { GatewayAnswer, GatewayDimensionAnswer } from './mcp-gateway/batch-
 export type { GatewayAlgorithm, GatewayConfig, GatewayGeneration } from './mcp-gateway/config.js'
 export type { GatewayCall } from './mcp-gateway/dimensions.js'
 export type { GatewayEngine, GatewayPolicy } from './mcp-gateway/gateway-engine.js'
+export {
+  type MigrateOptions,
+  type MigrationCounts,
+  type MigrationOutcome,
+  type MigrationPlace,
+  type MigrationReport,
+  migrate,
+} from './migrate/migrate.js'
+export type { LiveKey } from './migrate/quiet.js'
+export type { MigrationSide, SluiceSide } from './migrate/sides.js'
 export type { RateLimitRedisOptions } from './rate-limit-redis.js'
 export type { RateLimiterFlexibleOptions } from './rate-limiter-flexible.js'

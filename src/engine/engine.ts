@@ -74,6 +74,8 @@ export interface Engine {
    * the store is one.
    */
   partOf?(request: readonly Check[]): string | undefined
+  /** A refusal changes what the store holds, so that each has to reach it: none is answered from what was refused before. */
+  readonly countsRefusals?: true
   /** Resolves when the engine can decide; rejects with the reason when it cannot. */
   ready(): Promise<void>
   /** Lets requests under way finish, then gives back connections, files and memory. Idempotent. */

@@ -24,7 +24,7 @@ export function guard(engine: Engine, settings: GuardSettings, surroundings: Gua
   if (isSyncEngine(engine)) return engine
   const { denyCache, ...config } = guardConfig(settings)
   const guarded = new GuardedEngine(engine, { ...config, ...surroundings })
-  if (denyCache === undefined) return guarded
+  if (denyCache === undefined || engine.countsRefusals) return guarded
   const { clock, timers } = surroundings
   const nowUs = clock === undefined ? () => Math.floor(timers.monotonicMs() * 1000) : () => clock.nowUs()
   return new DenyCache(guarded, { ...denyCache, nowUs })

@@ -263,7 +263,7 @@ describe('what is mended without a trace in the answers', () => {
 describe('its dimensions as policies of a limiter', () => {
   const limiterOf = (config: GatewayConfig) => {
     const engine = gateway(config, '0.1.12', false)
-    const limiter = createLimiter({ store: engine, policies: engine.policies })
+    const limiter = createLimiter({ store: engine, policies: engine.policies, deadline: '10s' })
     closers.push(() => limiter.close())
     return { engine, limiter }
   }

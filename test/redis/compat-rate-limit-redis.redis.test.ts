@@ -43,7 +43,7 @@ async function pair({ limit = 5, resetExpiryOnChange = false } = {}) {
     store: inject('redisUrl'),
     limiters: { api: { limit, windowMs: WINDOW_MS, prefix, resetExpiryOnChange } },
   })
-  const ours = createLimiter({ store: engine, policies: engine.policies })
+  const ours = createLimiter({ store: engine, policies: engine.policies, deadline: '10s' })
   closers.push(() => ours.close())
   return { theirs, ours, prefix, limit }
 }

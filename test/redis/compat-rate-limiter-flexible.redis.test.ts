@@ -27,7 +27,7 @@ function pair(options: Omit<RateLimiterFlexibleOptions, 'keyPrefix'>) {
     store: inject('redisUrl'),
     limiters: { login: { keyPrefix, ...options } },
   })
-  const ours = createLimiter({ store: engine, policies: engine.policies })
+  const ours = createLimiter({ store: engine, policies: engine.policies, deadline: '10s' })
   closers.push(() => ours.close())
   return { theirs, ours, keyPrefix }
 }
@@ -152,7 +152,7 @@ describe('what the keys of rate-limiter-flexible cannot do', () => {
       several: ['5/m', '50/h'],
       parts: { limit: 5, window: '1m', by: ['tenant', 'user'] },
     }
-    const limiter = createLimiter({ store: engine, policies })
+    const limiter = createLimiter({ store: engine, policies, deadline: '10s' })
     closers.push(() => limiter.close())
     return { ours: limiter, keyPrefix: 'flexible-refusals' }
   })()

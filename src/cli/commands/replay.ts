@@ -15,7 +15,8 @@ import { renderText } from '../../replay/render/text-report.js'
 import { replay } from '../../replay/replay.js'
 import { replayPolicies } from '../../replay/replay-policy.js'
 import type { ReplayReport } from '../../replay/report.js'
-import { FileError, InterruptedError } from '../exit-codes.js'
+import { FileError } from '../exit-codes.js'
+import { interruptible } from '../interruptible.js'
 import type { Output } from '../output.js'
 import {
   addPolicyOptions,
@@ -106,20 +107,6 @@ export function addReplayCommand(program: Command, output: Output, progress: Pro
     })
 }
 
-/** Ctrl-C ends the replay, not the process at once: keys in a server are deleted first. */
-async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController()
-  const abort = () => controller.abort(new InterruptedError('interrupted'))
-  process.once('SIGINT', abort)
-  process.once('SIGTERM', abort)
-  try {
-    return await work(controller.signal)
-  } finally {
-    process.off('SIGINT', abort)
-    process.off('SIGTERM', abort)
-  }
-}
-
 async function runReplay(
   file: string,
   options: ReplayCliOptions,
@@ -133,7 +120,7 @@ async function runReplay(
   const engine = openEngine(options.store, clock)
   const decider = new EngineDecider(engine, clock)
   try {
-    const log = await openLog(file, { onBytes: progress.onBytes, signal })
+    const log = await openLog(file, { onBytes: progress.onProgress, signal })
     await engine.ready()
     const { format, field: fields, cost, top: topCount } = options
     return await replay(log, { policies, decider, format, fields, reorderUs, cost, topCount, signal })

@@ -34,6 +34,7 @@ const Reply = z.tuple([z.int(), z.int(), z.int(), z.int(), z.int()])
 /** Decides on keys of one integer, by the arithmetic of the system they belong to. */
 export class CounterEngine implements Engine {
   readonly source = 'redis'
+  readonly countsRefusals = true
   readonly policies: CounterDialect['policies']
   readonly #dialect: CounterDialect
   readonly #connection: DialectConnection
@@ -62,7 +63,7 @@ export class CounterEngine implements Engine {
       Reply,
       [keyHead + this.#subjectOf(check)],
       [...[check.op, check.n, limit, windowMs, debtLimit, check.at].map(String), ...args],
-      options?.signal,
+      options,
     )
     const lifeUs = lifeMs * 1000
     const remaining = status < 0 ? 0 : Math.max(0, limit - count)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { OptionError, ProtocolError } from '../../errors.js'
+import type { Caller, DecideOptions } from '../../engine/engine.js'
+import { OptionError, ProtocolError, StoreUnavailableError } from '../../errors.js'
 import type { RedisClient } from '../../redis/redis-client.js'
 import { runScript, type Script } from '../../redis/scripts.js'
 import { translateServerError } from '../../redis/server-errors.js'
@@ -33,10 +34,10 @@ export class DialectConnection {
     reply: z.ZodType<T>,
     keys: readonly string[],
     args: readonly string[],
-    signal?: AbortSignal,
+    { signal, caller }: DecideOptions = {},
   ): Promise<T> {
     signal?.throwIfAborted()
-    const asked = this.#run(script, keys, args)
+    const asked = this.#run(script, keys, args, caller)
     const parsed = reply.safeParse(await (signal === undefined ? asked : unlessAborted(asked, signal)))
     if (parsed.success) return parsed.data
     throw new ProtocolError(
@@ -52,10 +53,16 @@ export class DialectConnection {
     return this.#client.close()
   }
 
-  async #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  async #run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly string[],
+    caller: Caller | undefined,
+  ): Promise<unknown> {
     try {
       // What is asked before the first attempt has ended waits for it, as with any other store.
       if (this.#client.state === 'connecting') await this.#client.ready()
+      if (caller?.isGone) throw new StoreUnavailableError('nobody waits any more; nothing was charged')
       return await runScript(this.#client, script, keys, args)
     } catch (error) {
       throw translateServerError(error)

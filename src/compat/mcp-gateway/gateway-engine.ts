@@ -31,6 +31,7 @@ const OPS: readonly Op[] = [Op.consume, Op.peek, Op.reset]
 /** Decides on the keys of the MCP gateway's limiter. */
 export class GatewayEngine implements Engine {
   readonly source = 'redis'
+  readonly countsRefusals = true
   /** `by_user`, `by_user_per_server`, `by_tenant` and `by_tool.<tool>`, those of them that the configuration sets. */
   readonly policies: Readonly<Record<string, GatewayPolicy>>
   readonly #setup: GatewaySetup
@@ -116,7 +117,7 @@ export class GatewayEngine implements Engine {
         ...[ALGORITHMS.indexOf(algorithm) + 1, op, wholeSeconds, this.#clock?.nowUs() ?? 0],
         ...asked.flatMap(({ limit, windowS, n }) => [limit, windowS, n]),
       ].map(String),
-      options?.signal,
+      options,
     )
     return { nowUs, replies }
   }
@@ -167,7 +168,7 @@ export class GatewayEngine implements Engine {
 
 const IMPOSSIBLE = { status: Status.impossible, granted: 0, remaining: 0, waitUs: 0, resetUs: 0 }
 
-function policiesOf(setup: GatewaySetup): Readonly<Record<string, GatewayPolicy>> {
+export function policiesOf(setup: GatewaySetup): Readonly<Record<string, GatewayPolicy>> {
   const { algorithm, byUser, byUserPerServer, byTenant, byTool } = setup
   const rates: readonly (readonly [string, GatewayRate | undefined])[] = [
     ['by_user', byUser],

@@ -17,21 +17,21 @@ function terminal(isTTY: boolean) {
 describe('the progress bar', () => {
   it('shows on a terminal how much of the file was read, and goes away', () => {
     const { stream, shown } = terminal(true)
-    const progress = createProgress(stream)
-    progress.onBytes(25, 100)
-    progress.onBytes(50, 100)
+    const progress = createProgress(stream, 'reading')
+    progress.onProgress(25, 100)
+    progress.onProgress(50, 100)
     progress.stop()
     expect(shown()).toMatch(/reading ■+ .*25%/)
   })
 
   it('shows nothing to a file, nor for an input of unknown length', () => {
     const file = terminal(false)
-    createProgress(file.stream).onBytes(25, 100)
+    createProgress(file.stream, 'reading').onProgress(25, 100)
     expect(file.shown()).toBe('')
 
     const pipe = terminal(true)
-    const progress = createProgress(pipe.stream)
-    progress.onBytes(25, undefined)
+    const progress = createProgress(pipe.stream, 'reading')
+    progress.onProgress(25, undefined)
     progress.stop()
     expect(pipe.shown()).toBe('')
   })

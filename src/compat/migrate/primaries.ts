@@ -1,0 +1,125 @@
+import { z } from 'zod'
+import { ProtocolError } from '../../errors.js'
+import { nameOf, readSlots, type SlotRange, slotOf } from '../../redis/cluster-slots.js'
+import type { RedisClient, ScriptArg } from '../../redis/redis-client.js'
+import { loadScript, runScript, type Script } from '../../redis/scripts.js'
+import { translateServerError } from '../../redis/server-errors.js'
+import { targetOf } from '../../redis/targets/target-of.js'
+import type { DialectStore } from '../dialects/dialect-store.js'
+
+/** What stands at a key. */
+export interface RawKey {
+  readonly key: string
+  /** As TYPE says; `none` where there is no such key. */
+  readonly type: string
+  /** ms since the Unix epoch; -1 endless. */
+  readonly endMs: number
+  /** s since the last command that used it; -1 where the server keeps no such time. */
+  readonly idleS: number
+  /** The server's clock when it was read. */
+  readonly nowUs: number
+  /** The text of a string, the scores of a sorted set, or fields and values of a hash by turns. */
+  readonly content: readonly Uint8Array[]
+}
+
+const Text = z.instanceof(Uint8Array).transform(bytes => Buffer.from(bytes).toString())
+const ReadReply = z.tuple([Text, z.int(), z.int(), z.int(), z.array(z.instanceof(Uint8Array))])
+const ScanReply = z.tuple([z.string(), z.array(z.string())])
+
+const readScript = loadScript('compat/read')
+
+/** Every server of a store that holds keys: one, or the masters of a cluster. */
+export class Primaries {
+  readonly clients: readonly RedisClient[]
+  readonly #slots: readonly SlotRange[]
+  readonly #byName: ReadonlyMap<string, RedisClient>
+
+  private constructor(byName: ReadonlyMap<string, RedisClient>, slots: readonly SlotRange[]) {
+    this.#byName = byName
+    this.#slots = slots
+    this.clients = [...byName.values()]
+  }
+
+  /** @throws StoreUnavailableError when one of them cannot be reached */
+  static async open(store: DialectStore): Promise<Primaries> {
+    const target = targetOf(store)
+    if (target.kind === 'server') {
+      const client = target.connect()
+      await ready([client])
+      return new Primaries(new Map([[client.address, client]]), [])
+    }
+    const [seed] = target.seeds
+    if (seed === undefined) throw new ProtocolError('the store names no node of its cluster')
+    const first = target.connectNode(seed)
+    await ready([first])
+    const slots = readSlots(await first.call('CLUSTER', 'SLOTS'), seed)
+    await first.close()
+    if (slots === undefined) throw new ProtocolError(`${nameOf(seed)} did not tell the slots of its cluster`)
+    const byName = new Map(slots.map(({ master }) => [nameOf(master), target.connectNode(master)] as const))
+    await ready([...byName.values()])
+    return new Primaries(byName, slots)
+  }
+
+  /** Keys of all databases that are looked through, for a progress bar. */
+  async size(): Promise<number> {
+    const sizes = await Promise.all(this.clients.map(client => client.call('DBSIZE')))
+    return sizes.map(Number).reduce((sum, size) => sum + size, 0)
+  }
+
+  async nowUs(): Promise<number> {
+    const reply = await (this.clients[0] as RedisClient).call('TIME')
+    const [seconds, micros] = z.tuple([z.coerce.number(), z.coerce.number()]).parse(reply)
+    return seconds * 1_000_000 + micros
+  }
+
+  /** One page of the keys of one server. A cursor of `0` begins, and ends, the walk. */
+  async scan(client: RedisClient, cursor: string, match: string, count: number): Promise<[string, string[]]> {
+    const reply = await client
+      .call('SCAN', cursor, 'MATCH', match, 'COUNT', String(count))
+      .catch(throwTranslated)
+    return ScanReply.parse(reply)
+  }
+
+  async read(client: RedisClient, key: string): Promise<RawKey> {
+    const reply = ReadReply.parse(await runScript(client, readScript, [key], []).catch(throwTranslated))
+    const [type, endMs, idleS, nowUs, content] = reply
+    return { key, type, endMs, idleS, nowUs, content }
+  }
+
+  /** Runs a script where its key is. */
+  run(script: Script, key: string, args: readonly ScriptArg[]): Promise<unknown> {
+    return runScript(this.#clientOf(key), script, [key], args).catch(throwTranslated)
+  }
+
+  /** Any other command on one key. Rejects as `RedisClient.call` does. */
+  call(key: string, ...command: Parameters<RedisClient['call']>): Promise<unknown> {
+    return this.#clientOf(key).call(...command)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.clients.map(client => client.close()))
+  }
+
+  #clientOf(key: string): RedisClient {
+    const [only] = this.clients
+    if (this.#slots.length === 0) return only as RedisClient
+    const slot = slotOf(key)
+    const range = this.#slots.find(({ from, to }) => from <= slot && slot <= to)
+    const client = range && this.#byName.get(nameOf(range.master))
+    if (client === undefined) throw new ProtocolError(`no node of the cluster serves slot ${slot}`)
+    return client
+  }
+}
+
+async function ready(clients: readonly RedisClient[]): Promise<void> {
+  try {
+    await Promise.all(clients.map(client => client.ready()))
+  } catch (error) {
+    await Promise.all(clients.map(client => client.close()))
+    throw error
+  }
+}
+
+function throwTranslated(error: unknown): never {
+  throw translateServerError(error)
+}

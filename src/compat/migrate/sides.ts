@@ -1,0 +1,222 @@
+import type { Engine } from '../../engine/engine.js'
+import { createRedisEngine } from '../../engine/redis-engine.js'
+import { MetaMismatchError, OptionError } from '../../errors.js'
+import { createKeyBuilder, DEFAULT_SHARDS, metaKeyOf } from '../../keys.js'
+import { list } from '../../policy/refusal.js'
+import { compilePolicies, type PoliciesInput, parseRate } from '../../policy.js'
+import { readMeta, STATE_VERSION } from '../../redis/meta.js'
+import type { Subject } from '../../subject.js'
+import type { CounterDialect } from '../dialects/counter-engine.js'
+import type {
+  McpGatewayDialect,
+  RateLimiterFlexibleDialect,
+  RateLimitRedisDialect,
+} from '../dialects/dialect-engine.js'
+import type { DialectStore } from '../dialects/dialect-store.js'
+import { readGatewayConfig } from '../mcp-gateway/config.js'
+import { dimensionsOf, readCall, TOOL_POLICY } from '../mcp-gateway/dimensions.js'
+import { policiesOf } from '../mcp-gateway/gateway-engine.js'
+import { rateLimitRedis } from '../rate-limit-redis.js'
+import { rateLimiterFlexible } from '../rate-limiter-flexible.js'
+import { Primaries } from './primaries.js'
+import { counterSource, gatewaySource, type MigrationSource, sluiceSource } from './sources.js'
+import { type CounterTargetLimit, counterTarget, type MigrationTarget, SluiceTarget } from './targets.js'
+
+/** Limiters of Sluice itself. */
+export interface SluiceSide {
+  readonly dialect: 'sluice'
+  readonly store: DialectStore
+  readonly policies: PoliciesInput
+  readonly prefix?: string
+  readonly shards?: number
+}
+
+/** One side of a migration: whose keys, and where. */
+export type MigrationSide =
+  | SluiceSide
+  | RateLimiterFlexibleDialect
+  | RateLimitRedisDialect
+  | Omit<McpGatewayDialect, 'clock'>
+
+/** A side that is connected. */
+export interface OpenSide<T> {
+  readonly primaries: Primaries
+  readonly limiter: T
+  close(): Promise<void>
+}
+
+const readPolicies = (side: SluiceSide) => compilePolicies(side.policies)
+const prefixOf = ({ prefix = '' }: SluiceSide): string =>
+  prefix === '' || prefix.endsWith(':') ? prefix : `${prefix}:`
+
+const keysOf = ({ prefix, shards }: SluiceSide) => ({
+  ...(prefix !== undefined && { prefix }),
+  ...(shards !== undefined && { shards }),
+})
+
+/** @param shared whether it agrees with the others on these keys, and writes down what it agreed on */
+const engineOf = (side: SluiceSide, shared: boolean): Engine =>
+  createRedisEngine({ store: side.store, ...keysOf(side), shared })
+
+/** @throws MetaMismatchError, MetaDamagedError when limiters on these keys are set up otherwise */
+async function assertMeta(
+  { prefix, shards = DEFAULT_SHARDS }: SluiceSide,
+  primaries: Primaries,
+): Promise<void> {
+  const key = metaKeyOf(prefix)
+  const stored = await readMeta((...command) => primaries.call(key, ...command), key)
+  if (stored === undefined || (stored.shards === shards && stored.stateVersion === STATE_VERSION)) return
+  throw new MetaMismatchError(key, { stateVersion: STATE_VERSION, shards }, stored)
+}
+
+function countersOf(side: RateLimiterFlexibleDialect | RateLimitRedisDialect): CounterDialect {
+  return side.dialect === 'rate-limiter-flexible'
+    ? rateLimiterFlexible(side.limiters)
+    : rateLimitRedis(side.limiters)
+}
+
+/** @throws OptionError, PolicyError, before anything is connected */
+export async function openSource(side: MigrationSide): Promise<OpenSide<MigrationSource>> {
+  if (side.dialect === 'sluice') {
+    const compiled = readPolicies(side)
+    const engine = engineOf(side, false)
+    const keyOf = createKeyBuilder(keysOf(side))
+    return connected(side, () => sluiceSource(compiled, { prefix: prefixOf(side), keyOf, engine }), engine)
+  }
+  if (side.dialect === 'mcp-gateway') {
+    const setup = readGatewayConfig(side.config, side.generation)
+    const source = gatewaySource(setup, Object.keys(policiesOf(setup)))
+    return connected(side, () => source)
+  }
+  const dialect = countersOf(side)
+  const bare = Object.entries(dialect.limiters).find(([, { keyHead }]) => keyHead === '')
+  if (bare !== undefined) {
+    throw new OptionError(
+      `limiter '${bare[0]}' has keys without a prefix, so nothing tells them from the other keys of the server: ` +
+        `let both systems count on them by a dialect until they have expired`,
+    )
+  }
+  return connected(side, () => counterSource(dialect))
+}
+
+/**
+ * @param writes false: not even what limiters agree on is written
+ * @throws OptionError, PolicyError, before anything is connected
+ * @throws MetaMismatchError when the limiters on these keys are set up otherwise
+ */
+export async function openTarget(side: MigrationSide, writes: boolean): Promise<OpenSide<MigrationTarget>> {
+  if (side.dialect === 'sluice') {
+    const compiled = readPolicies(side)
+    const keyOf = createKeyBuilder(keysOf(side))
+    const engine = engineOf(side, writes)
+    const open = await connected(
+      side,
+      primaries => new SluiceTarget(compiled, keyOf, engine, primaries),
+      engine,
+    )
+    try {
+      await assertMeta(side, open.primaries)
+      await engine.ready()
+      return open
+    } catch (error) {
+      await open.close()
+      throw error
+    }
+  }
+  const limits = side.dialect === 'mcp-gateway' ? gatewayLimits(side) : counterLimits(countersOf(side))
+  return connected(side, primaries => counterTarget(limits, primaries))
+}
+
+async function connected<T>(
+  { store }: MigrationSide,
+  limiterOn: (primaries: Primaries) => T,
+  engine?: Engine,
+): Promise<OpenSide<T>> {
+  try {
+    const primaries = await Primaries.open(store)
+    const close = async () => {
+      await primaries.close()
+      await engine?.close()
+    }
+    return { primaries, limiter: limiterOn(primaries), close }
+  } catch (error) {
+    await engine?.close()
+    throw error
+  }
+}
+
+function counterLimits({ policies, limiters }: CounterDialect): ReadonlyMap<string, CounterTargetLimit> {
+  return new Map(
+    Object.entries(policies).map(([policy, { limit, window }]) => {
+      const { windowUs } = parseRate(`${limit}/${window}`, policy)
+      const keyOf = (subject: Subject) => {
+        const text = textOf(subject)
+        return text === undefined ? undefined : `${limiters[policy]?.keyHead}${text}`
+      }
+      return [policy, { limit, windowUs, keyOf }]
+    }),
+  )
+}
+
+/** A record of one part is as good as its text. */
+function textOf(subject: Subject): string | undefined {
+  if (typeof subject === 'string') return subject
+  const values = Object.values(subject)
+  return values.length === 1 ? values[0] : undefined
+}
+
+function gatewayLimits({ config, generation }: Omit<McpGatewayDialect, 'clock'>) {
+  const setup = readGatewayConfig(config, generation)
+  if (setup.algorithm !== 'fixed_window') {
+    throw new OptionError(
+      `to mcp-gateway, migrate carries a fixed_window only, and this configuration has ${setup.algorithm}: let both ` +
+        `systems count on its keys by the dialect instead`,
+    )
+  }
+  const limits = Object.entries(policiesOf(setup)).map(
+    ([policy, { limit, window }]): [string, CounterTargetLimit] => [
+      policy,
+      {
+        limit,
+        windowUs: parseRate(`${limit}/${window}`, policy).windowUs,
+        keyOf(subject) {
+          const parts =
+            typeof subject === 'string' ? { [policy === 'by_tenant' ? 'tenant' : 'user']: subject } : subject
+          const call = readCall(
+            { ...setup, byUserPerServer: undefined },
+            {
+              user: parts.user,
+              tenantId: parts.tenant ?? null,
+              ...(policy.startsWith(TOOL_POLICY) && { tool: policy.slice(TOOL_POLICY.length) }),
+            },
+          )
+          return dimensionsOf(setup, { ...call, server: parts.server }).find(own => own.policy === policy)
+            ?.key
+        },
+      },
+    ],
+  )
+  return new Map(limits)
+}
+
+/** @throws OptionError naming what the new limiter lacks */
+export function refuseMissingPolicies(source: MigrationSource, target: MigrationTarget): void {
+  const missing = source.policies.filter(policy => !target.policies.includes(policy))
+  if (missing.length === 0) return
+  throw new OptionError(
+    `there is nowhere to carry ${list(missing)}: the new limiter has ${list(target.policies)}; give a policy of the same ` +
+      `name for each limiter`,
+  )
+}
+
+/** The limiters of another system as policies of the same names: what a new limiter has where nobody says otherwise. */
+export function policiesOfSide(side: MigrationSide): PoliciesInput {
+  switch (side.dialect) {
+    case 'sluice':
+      return side.policies
+    case 'mcp-gateway':
+      return policiesOf(readGatewayConfig(side.config, side.generation))
+    default:
+      return countersOf(side).policies
+  }
+}
