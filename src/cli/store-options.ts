@@ -13,14 +13,19 @@ export interface StoreOptions {
 
 export type LimiterCliOptions = StoreOptions & PolicyOptions
 
-/** @param keys whether the command builds keys, and so has to know how */
-export function addStoreOptions(command: Command, { keys }: { readonly keys: boolean }): Command {
-  command.addOption(
-    new Option(
-      '--store <address>',
-      "where the counters are: 'redis://host:6379', 'rediss://…', or a socket's path",
-    ).env('SLUICE_STORE'),
-  )
+const REDIS_STORES =
+  "'redis://host:6379', 'rediss://…', 'redis+cluster://host:7000,…', 'redis+sentinel://host:26379,…/name', a socket's path"
+
+/**
+ * @param keys whether the command builds keys, and so has to know how
+ * @param files whether the counters may be in a file
+ */
+export function addStoreOptions(
+  command: Command,
+  { keys, files = false }: { readonly keys: boolean; readonly files?: boolean },
+): Command {
+  const stores = files ? `${REDIS_STORES}, or 'file:PATH'` : REDIS_STORES
+  command.addOption(new Option('--store <address>', `where the counters are: ${stores}`).env('SLUICE_STORE'))
   if (!keys) return command
   return command
     .option('--prefix <text>', 'what the limiters write before their keys')
@@ -28,7 +33,7 @@ export function addStoreOptions(command: Command, { keys }: { readonly keys: boo
 }
 
 export const addLimiterOptions = (command: Command): Command =>
-  addPolicyOptions(addStoreOptions(command, { keys: true }))
+  addPolicyOptions(addStoreOptions(command, { keys: true, files: true }))
 
 /** The store that was named: these commands look at counters of others, so there is none without. */
 export function requiredStore({ store }: StoreOptions): string {
@@ -38,7 +43,10 @@ export function requiredStore({ store }: StoreOptions): string {
   return store
 }
 
-/** Runs with a limiter on the store, and closes it. Waits for the store first: this is a person asking, not a request. */
+/**
+ * Runs with a limiter on the store, and closes it. This is a person asking, not a request: it waits for the store, and what
+ * only this process has decided is no answer.
+ */
 export async function withLimiter<T>(
   options: LimiterCliOptions,
   use: (limiter: Limiter) => Promise<T>,
@@ -49,10 +57,18 @@ export async function withLimiter<T>(
     policies: readPolicyOptions(options),
     prefix,
     shards,
+    deadline: '10s',
+    denyCache: false,
+  })
+  let failure: unknown
+  limiter.on('storeDown', ({ error }) => {
+    failure = error
   })
   try {
     await limiter.ready()
-    return await use(limiter)
+    const answer = await use(limiter)
+    if (failure !== undefined) throw failure
+    return answer
   } finally {
     await limiter.close()
   }
