@@ -16,7 +16,7 @@ const PASSWORD = 'p@ss'
 
 let group: SentinelGroup
 beforeAll(async () => {
-  group = await startSentinels({ sentinels: 2, password: PASSWORD })
+  group = await startSentinels({ password: PASSWORD })
 })
 afterAll(() => group.stop())
 
@@ -122,6 +122,23 @@ describe.each(KINDS)('Sentinels by $name', ({ store }) => {
     await expect(client.ready()).rejects.toThrow(/127\.0\.0\.1:1 .*ECONNREFUSED/s)
   })
 })
+
+test.each([KINDS[0] as SentinelKind, KINDS[4] as SentinelKind])(
+  'a primary that stands still is left for the one that the Sentinels promote: by $name',
+  async ({ store }) => {
+    const own = await startSentinels({ password: PASSWORD })
+    closers.push(() => own.stop())
+    const engine = engineOf(store(own))
+    await ask(engine)
+    await own.pausePrimary()
+    await until(() =>
+      engine.decide([consume(LIMIT, 'moved')], { signal: AbortSignal.timeout(50) }).then(
+        () => true,
+        () => false,
+      ),
+    )
+  },
+)
 
 test('a Sentinel that is given as a server is told', async () => {
   const [sentinel] = group.sentinels

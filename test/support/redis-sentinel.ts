@@ -7,10 +7,6 @@ const POLL_MS = 20
 export interface StartSentinelsOptions {
   /** Default: 1. */
   sentinels?: number
-  /** Lines of configuration for every Sentinel, after ours. */
-  sentinelConfig?: readonly string[]
-  /** More arguments for the servers. */
-  args?: readonly string[]
   /** Password of the servers, and between them. */
   password?: string
 }
@@ -24,6 +20,8 @@ export interface SentinelGroup {
   readonly servers: readonly [RedisServer, RedisServer]
   /** The server that the Sentinels name now. */
   primary(): Promise<RedisServer>
+  /** Stops the primary's process for good, without ending it, and resolves when the Sentinels name the other. */
+  pausePrimary(): Promise<void>
   /** Has the Sentinels promote the replica, and resolves when they name it and it takes writes. */
   failover(): Promise<void>
   stop(): Promise<void>
@@ -34,12 +32,12 @@ const HOST = '127.0.0.1'
 
 /** Starts real processes on the loopback interface, and resolves when the Sentinels know the replica. */
 export async function startSentinels(options: StartSentinelsOptions = {}): Promise<SentinelGroup> {
-  const { sentinels: count = 1, sentinelConfig = [], args = [], password } = options
+  const { sentinels: count = 1, password } = options
   const secret = password === undefined ? [] : ['--requirepass', password, '--masterauth', password]
   const auth = password === undefined ? [] : ['--no-auth-warning', '-a', password]
-  const primary = await startRedis({ args: [...args, ...secret] })
+  const primary = await startRedis({ args: secret })
   const replica = await startRedis({
-    args: [...args, ...secret, '--replicaof', `${HOST} ${primary.port}`, '--repl-diskless-sync-delay', '0'],
+    args: [...secret, '--replicaof', `${HOST} ${primary.port}`, '--repl-diskless-sync-delay', '0'],
   })
   const servers = [primary, replica] as const
   const sentinels = await Promise.all(
@@ -50,7 +48,6 @@ export async function startSentinels(options: StartSentinelsOptions = {}): Promi
           `sentinel down-after-milliseconds ${NAME} 500`,
           `sentinel failover-timeout ${NAME} 2000`,
           ...(password === undefined ? [] : [`sentinel auth-pass ${NAME} ${password}`]),
-          ...sentinelConfig,
         ],
       }),
     ),
@@ -74,6 +71,11 @@ export async function startSentinels(options: StartSentinelsOptions = {}): Promi
     nodes: sentinels.map(({ port }) => ({ host: HOST, port })),
     servers,
     primary: named,
+    async pausePrimary() {
+      const before = await named()
+      process.kill(before.pid, 'SIGSTOP')
+      await until(async () => (await named()) !== before)
+    },
     async failover() {
       const before = await named()
       // Refused while a Sentinel has not seen a good replica yet.
