@@ -8,8 +8,8 @@ export interface Waiter {
   expire(): void
 }
 
-/** Settled waiters that a queue keeps in front before it moves the others up. */
-const SETTLED_MAX = 1024
+/** Empty places that a queue keeps in front before it moves the others up. */
+const EMPTY_MAX = 1024
 
 /**
  * Ends what waits too long, by one timer for each length of wait instead of one for each waiter: who waits equally long
@@ -53,7 +53,8 @@ export class Deadlines {
 class Queue {
   readonly waitMs: number
   readonly #timers: Timers
-  #waiters: Waiter[] = []
+  /** Places before `#head` are empty. */
+  #waiters: (Waiter | undefined)[] = []
   #head = 0
   #cancel: (() => void) | undefined
 
@@ -85,7 +86,7 @@ class Queue {
     this.#cancel = undefined
     const nowMs = this.#timers.monotonicMs()
     for (let next = this.#next(); next !== undefined && next.dueMs <= nowMs; next = this.#next()) {
-      this.#head++
+      this.#waiters[this.#head++] = undefined
       next.expire()
     }
     const next = this.#next()
@@ -99,11 +100,11 @@ class Queue {
 
   #dropSettled(): void {
     const waiters = this.#waiters
-    while (this.#head < waiters.length && (waiters[this.#head] as Waiter).isSettled) this.#head++
+    while (waiters[this.#head]?.isSettled) waiters[this.#head++] = undefined
     if (this.#head === waiters.length) {
       waiters.length = 0
       this.#head = 0
-    } else if (this.#head >= SETTLED_MAX) {
+    } else if (this.#head >= EMPTY_MAX) {
       waiters.splice(0, this.#head)
       this.#head = 0
     }

@@ -4,6 +4,16 @@ import type { Check, CheckOutcome, Outcome } from './engine.js'
 
 const isRefusal = ({ status }: CheckOutcome): boolean => status === Status.denied || status === Status.blocked
 
+/** Refused, and not failed. Asked about every outcome, so it allocates nothing. */
+function isRefused(checks: readonly CheckOutcome[]): boolean {
+  let refused = false
+  for (const said of checks) {
+    if (said.status < 0) return false
+    if (isRefusal(said)) refused = true
+  }
+  return refused
+}
+
 /** A refused request, and what was said of it. */
 export class Denial {
   /** Before the request was handed to the connection, us on the clock of the cache. */
@@ -19,7 +29,9 @@ export class Denial {
     this.sentUs = sentUs
     this.#request = request
     this.#outcome = outcome
-    this.#waitUs = Math.min(...outcome.checks.filter(isRefusal).map(({ waitUs }) => waitUs))
+    let waitUs = Infinity
+    for (const said of outcome.checks) if (isRefusal(said)) waitUs = Math.min(waitUs, said.waitUs)
+    this.#waitUs = waitUs
   }
 
   /** Whether this is sure to be refused as well: the same checks, those that refused of at least the same cost. */
@@ -95,10 +107,11 @@ export class Denials {
 
   /** Takes note of a denial, unless waiting is not what it takes: units of `concurrency` come back when a holder is done. */
   remember(request: readonly Check[], outcome: Outcome, sentUs: number): void {
+    const { checks } = outcome
+    if (!isRefused(checks) || checks.length !== request.length) return
     if (request.some(({ op }) => op !== Op.consume)) return
-    if (outcome.checks.length !== request.length || outcome.checks.some(({ status }) => status < 0)) return
-    const refused = request.filter((_, i) => isRefusal(outcome.checks[i] as CheckOutcome))
-    if (refused.length === 0 || refused.some(({ plan }) => plan.algorithm === 'concurrency')) return
+    const refused = request.filter((_, i) => isRefusal(checks[i] as CheckOutcome))
+    if (refused.some(({ plan }) => plan.algorithm === 'concurrency')) return
     const denial = new Denial(request, outcome, sentUs)
     for (const check of refused) this.#put(check, denial)
   }

@@ -12,9 +12,13 @@ export interface DenyCacheOptions {
   readonly nowUs: () => number
 }
 
-/** What takes units or only looks: a denial outlives it, whoever does it. */
-const isHarmless = ({ op }: Check): boolean =>
-  op === Op.consume || op === Op.peek || op === Op.grant || op === Op.look
+/** Only takes units or looks: denials outlive it, whoever does it. */
+function isHarmless(request: readonly Check[]): boolean {
+  for (const { op } of request) {
+    if (op !== Op.consume && op !== Op.peek && op !== Op.grant && op !== Op.look) return false
+  }
+  return true
+}
 
 /**
  * Remembers denials: after one, no check of at least that cost can pass before its wait is over, whoever else takes units,
@@ -38,7 +42,7 @@ export class DenyCache implements Engine {
   }
 
   decide(request: readonly Check[], options?: DecideOptions): Promise<Outcome> {
-    if (!request.every(isHarmless)) return this.#giveBack(request, options)
+    if (!isHarmless(request)) return this.#giveBack(request, options)
     const nowUs = this.#options.nowUs()
     const denial = this.#denials.find(request)
     if (denial === undefined || !denial.holdsAt(nowUs)) return this.#ask(request, nowUs, options)

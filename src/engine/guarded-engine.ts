@@ -76,8 +76,8 @@ export class GuardedEngine implements Engine, GuardedStore {
     if (first.fallbackId !== undefined) return this.#settleFallback(request, first.fallbackId)
     const part = this.#partOf(request)
     if (!part.isUp) return this.#withoutStore(part, request, part.refusal())
-    const call = new Call(request, part, this)
-    const answer = this.#engine.decide(request, { signal: options.signal, caller: call })
+    const call = new Call(request, part, this, options.signal)
+    const answer = this.#engine.decide(request, call)
     call.sentMs = this.#deadlines.add(call, this.#deadlineMs(request))
     answer.then(
       outcome => this.#answered(call, outcome),
@@ -198,7 +198,9 @@ export class GuardedEngine implements Engine, GuardedStore {
 const isDebit = ({ op }: Check): boolean => op === Op.debit
 
 /** A request on its way to the store. */
-class Call implements Waiter, Caller {
+class Call implements Waiter, Caller, DecideOptions {
+  readonly caller: Caller = this
+  readonly signal: AbortSignal | undefined
   readonly request: readonly GuardedCheck[]
   readonly part: GuardPart
   readonly promise: Promise<Outcome>
@@ -209,7 +211,13 @@ class Call implements Waiter, Caller {
   dueMs = 0
   readonly #guard: GuardedEngine
 
-  constructor(request: readonly GuardedCheck[], part: GuardPart, guard: GuardedEngine) {
+  constructor(
+    request: readonly GuardedCheck[],
+    part: GuardPart,
+    guard: GuardedEngine,
+    signal: AbortSignal | undefined,
+  ) {
+    this.signal = signal
     this.request = request
     this.part = part
     this.#guard = guard

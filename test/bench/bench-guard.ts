@@ -1,0 +1,89 @@
+/**
+ * `npm run bench:guard`: what the guard and the deny cache add to a check, in CPU time of this process.
+ *
+ * The same dispatcher asks the same Redis through one engine that is bare and one that is guarded, by turns within every
+ * round; ratios are the medians of the rounds' ratios. Fails when the guard adds over 10 %.
+ *
+ *   SLUICE_BENCH_ROUNDS=15   rounds of each cell (default 9)
+ */
+import { Redis } from 'ioredis'
+import { Op } from '../../src/core/step.ts'
+import { systemClock } from '../../src/core/time.ts'
+import { timersOf } from '../../src/core/timers.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { guard } from '../../src/engine/guard.ts'
+import { createRedisEngine } from '../../src/engine/redis-engine.ts'
+import { Events } from '../../src/events.ts'
+import { createKeyBuilder } from '../../src/keys.ts'
+import { Dispatcher } from '../../src/limiter/dispatcher.ts'
+import { planChecks } from '../../src/limiter/request.ts'
+import { type CompiledPolicy, compilePolicies, type PoliciesInput } from '../../src/policy.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { type Ask, closedLoop, median, type Sample } from './support/closed-loop.ts'
+import { pinApart } from './support/pin-apart.ts'
+
+const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 9)
+const ROUND_MS = 300
+const IN_FLIGHT = 512
+const RATIO_MAX = 1.1
+
+const CELLS: Readonly<Record<string, { readonly policy: PoliciesInput; readonly subjects: number }>> = {
+  'admitted, 10,000 subjects': { policy: { api: { limit: 1_000_000, window: '1h' } }, subjects: 10_000 },
+  'refused, 100 subjects': { policy: { api: { limit: 1, window: '1h' } }, subjects: 100 },
+}
+
+/** Asks as `limiter.check` does. */
+function askOf(engine: Engine, policies: PoliciesInput): Ask {
+  const policy = compilePolicies(policies).byName.get('api') as CompiledPolicy
+  const dispatcher = new Dispatcher(engine, createKeyBuilder(), new Events())
+  return async subject => {
+    const plan = () => planChecks(policy, subject, Op.consume)
+    return (await dispatcher.decide({ call: 'check', asked: [{ policy: 'api', subject }], plan })).allowed
+  }
+}
+
+const server = await startRedis()
+const redis = new Redis(server.url)
+const pinned = pinApart(server.pid)
+console.log(
+  `Node ${process.version}, ${IN_FLIGHT} in flight on loopback, medians of ${ROUNDS} rounds of ${ROUND_MS} ms, ` +
+    `${pinned ? 'server and client on a core each' : 'not pinned to cores'}\n`,
+)
+console.log(
+  '| cell | bare: CPU us | guarded: CPU us | ratio | bare: checks/s | guarded: checks/s |\n|---|---|---|---|---|---|',
+)
+for (const [cell, { policy, subjects: count }] of Object.entries(CELLS)) {
+  const surroundings = {
+    timers: timersOf(systemClock),
+    events: new Events(),
+    clock: undefined,
+    maxKeys: undefined,
+  }
+  const open = (name: string) => createRedisEngine({ store: server.url, prefix: `${name}:${count}` })
+  const bare = open('bare')
+  // A machine that is busy with something else is no outage: what is measured is the way through the guard.
+  const guarded = guard(open('guarded'), { deadline: '10s' }, surroundings)
+  await Promise.all([bare.ready(), guarded.ready()])
+  const asks = { bare: askOf(bare, policy), guarded: askOf(guarded, policy) }
+  const subjects = Array.from({ length: count }, (_, i) => `${cell}-${i}`)
+  const rounds: Record<keyof typeof asks, Sample>[] = []
+  for (let round = -2; round < ROUNDS; round++) {
+    const take = (name: keyof typeof asks) =>
+      closedLoop(asks[name], redis, subjects, IN_FLIGHT, ROUND_MS, round + 3)
+    // Who goes first changes: the second finds the machine as the first has left it.
+    const [first, second] = round % 2 === 0 ? (['bare', 'guarded'] as const) : (['guarded', 'bare'] as const)
+    const samples = { [first]: await take(first), [second]: await take(second) }
+    if (round >= 0) rounds.push(samples as Record<keyof typeof asks, Sample>)
+  }
+  const of = (name: keyof typeof asks, figure: keyof Sample) =>
+    median(rounds.map(round => round[name][figure]))
+  const ratio = median(rounds.map(round => round.guarded.clientCpuUs / round.bare.clientCpuUs))
+  console.log(
+    `| ${cell} | ${of('bare', 'clientCpuUs').toFixed(2)} | ${of('guarded', 'clientCpuUs').toFixed(2)} | ` +
+      `${ratio.toFixed(2)} | ${of('bare', 'perSecond').toFixed(0)} | ${of('guarded', 'perSecond').toFixed(0)} |`,
+  )
+  if (ratio > RATIO_MAX) process.exitCode = 1
+  await Promise.all([bare.close(), guarded.close()])
+}
+await redis.quit()
+await server.stop()
