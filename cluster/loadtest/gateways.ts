@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { PoliciesInput, Store } from 'sluice'
 import { entrySchema, type Recording } from './entries.js'
 import { type Nginx, startNginx } from './nginx.js'
 
 const ROOT = new URL('../../', import.meta.url)
+/** Each start reads the same sources: what Node makes of them is kept. */
+const ENV = { ...process.env, NODE_COMPILE_CACHE: fileURLToPath(new URL('.cache/compiled', ROOT)) }
 
 export interface GatewaySetup {
   readonly store: Store
@@ -64,7 +67,11 @@ function startGateway(setup: GatewaySetup & { readonly record: string }): {
   port: Promise<number>
 } {
   const args = ['--import', './scripts/run-source.ts', 'cluster/loadtest/check-service.ts']
-  const child = spawn(process.execPath, [...args, JSON.stringify(setup)], { cwd: ROOT, stdio: 'pipe' })
+  const child = spawn(process.execPath, [...args, JSON.stringify(setup)], {
+    cwd: ROOT,
+    env: ENV,
+    stdio: 'pipe',
+  })
   const port = new Promise<number>((resolve, reject) => {
     let said = ''
     const read = (chunk: Buffer) => {

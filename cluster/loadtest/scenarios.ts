@@ -30,8 +30,8 @@ export const FULL: readonly Scenario[] = [
 
 /** The same in seconds, for every run of the tests. */
 export const SHORT: readonly Scenario[] = [
-  scenarioOf({ name: 'one user', durationS: 6, users: 1, limit: 20, windowS: 2, held: 4 }, shortly()),
-  scenarioOf({ name: '20 users', durationS: 6, users: 20, limit: 2, windowS: 2, held: 1 }, shortly()),
+  scenarioOf({ name: 'one user', durationS: 4, users: 1, limit: 20, windowS: 2, held: 4 }, shortly()),
+  scenarioOf({ name: '20 users', durationS: 4, users: 20, limit: 2, windowS: 2, held: 1 }, shortly()),
 ]
 
 /** One that counts in windows, one that goes by rate, and one that holds. */

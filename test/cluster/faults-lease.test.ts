@@ -8,6 +8,7 @@ import { Status } from '../../src/core/step.js'
 import { openEngine } from '../../src/engine/open-engine.js'
 import { createLimiter } from '../../src/limiter.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
+import { startTcpProxy } from '../support/tcp-proxy.js'
 import { JOBS, LEASE_MS } from './programs/jobs.js'
 
 const ASK_EVERY_MS = 5
@@ -69,4 +70,24 @@ test('a replica killed while it holds leases: its units are free when the leases
   await limiter.close()
   const key = await redis.cli('--scan', '--pattern', '*:jobs:*')
   expect(Number(await redis.cli('PTTL', key))).toBeGreaterThan(0)
+})
+
+test('a holder cut off from Redis: it hears that its leases are over before anybody else gets its units', async () => {
+  const proxy = await startTcpProxy(redis.port)
+  const options = { onStoreFailure: 'closed', deadline: '10s', policies: { apart: JOBS } } as const
+  const holder = createLimiter({ store: proxy.url, ...options })
+  const lease = await holder.acquire('apart', 'acme', { units: JOBS.limit })
+  if (!lease.acquired) throw new Error('somebody else holds a unit')
+  // Longer than a lease: it is held by being renewed.
+  await sleep(1.5 * LEASE_MS)
+  expect(lease.signal.aborted).toBe(false)
+  await proxy.close()
+
+  const other = createLimiter({ store: redis.url, ...options })
+  while (!(await other.acquire('apart', 'acme', { autoRenew: false })).acquired) {
+    await sleep(ASK_EVERY_MS)
+  }
+  expect(lease.signal.aborted).toBe(true)
+  await holder.close()
+  await other.close()
 })

@@ -4,6 +4,7 @@ import { type RunOptions, runScenario } from '../../cluster/loadtest/run.js'
 import { type Scenario, SHORT } from '../../cluster/loadtest/scenarios.js'
 import { renderTable } from '../../cluster/loadtest/table.js'
 import type { Verdict } from '../../cluster/loadtest/verdict.js'
+import { startRedisCluster } from '../support/redis-cluster.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 
 let redis: RedisServer
@@ -19,8 +20,22 @@ afterAll(async () => {
 const problemsOf = (verdicts: readonly Verdict[]) =>
   verdicts.map(({ algorithm, problems }) => [algorithm, problems.join('; ')])
 
-test.each(SHORT)('three gateways behind nginx admit what the algorithm admits: $name', async scenario => {
-  const verdicts = await runScenario({ scenario, storeName: 'redis', store: redis.url, seed: 1 })
+test.each(SHORT)('three gateways on one Redis admit what the algorithm admits: $name', scenario =>
+  expectRight({ scenario, storeName: 'redis', store: redis.url, seed: 1 }),
+)
+
+test('three gateways on a cluster of six nodes admit what the algorithm admits', async () => {
+  const cluster = await startRedisCluster({ masters: 3, replicas: 1 })
+  try {
+    const store = { cluster: cluster.seeds.map(({ host, port }) => `${host}:${port}`) }
+    await expectRight({ scenario: SHORT[1] as Scenario, storeName: 'cluster', store, seed: 1 })
+  } finally {
+    await cluster.stop()
+  }
+})
+
+async function expectRight(options: RunOptions): Promise<void> {
+  const verdicts = await runScenario(options)
   expect(verdicts.map(({ algorithm }) => algorithm)).toEqual(['gcra', 'sliding_window', 'concurrency'])
   expect(problemsOf(verdicts)).toEqual(verdicts.map(({ algorithm }) => [algorithm, '']))
   for (const { sent, allowed, refused } of verdicts) {
@@ -28,7 +43,7 @@ test.each(SHORT)('three gateways behind nginx admit what the algorithm admits: $
     expect(refused).toBeGreaterThan(0)
   }
   expect(renderTable(verdicts)).not.toContain('WRONG')
-})
+}
 
 /** One user and a window as long as the run: what is sent is about twice the limit, and what passes is the limit. */
 const scenario: Scenario = {

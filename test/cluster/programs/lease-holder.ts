@@ -9,6 +9,7 @@ const limiter = createLimiter({
   store: process.argv[2] as string,
   // Leases of the store, and none of this process.
   onStoreFailure: 'closed',
+  deadline: '10s',
   policies: { jobs: JOBS },
 })
 for (let held = 0; held < JOBS.limit; held++) {
