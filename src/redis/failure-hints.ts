@@ -5,7 +5,6 @@ const BY_CODE: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'this name could not be looked up: check the host, and the DNS of this machine',
   ENOENT: 'there is no such socket: check the path',
   EACCES: 'this process may not use the socket: check its permissions',
-  ETIMEDOUT: 'nothing answers: check the host, and the firewalls on the way',
   ERR_SSL_WRONG_VERSION_NUMBER:
     'the port speaks no TLS: write redis:// instead of rediss://, or leave out tls',
   ERR_SSL_PACKET_LENGTH_TOO_LONG:
@@ -45,8 +44,14 @@ export function describeFailure(error: Error, tls: boolean): string {
   return hint === undefined ? textOf(error) : `${textOf(error)} (${hint})`
 }
 
+const SILENT = 'nothing answers: check the host, and the firewalls on the way'
+/** A server that speaks no TLS waits for the end of what it takes for a command. */
+const SILENT_TO_TLS =
+  'nothing answers in TLS: if the port speaks none, write redis:// instead of rediss://, or leave out tls'
+
 function hintOf(error: Error, tls: boolean): string | undefined {
   const code = codeOf(error)
+  if (code === 'ETIMEDOUT' || error.message === 'Connection timeout') return tls ? SILENT_TO_TLS : SILENT
   const byCode = code === undefined ? undefined : BY_CODE[code]
   if (byCode !== undefined) return byCode
   const byText = BY_TEXT.find(([text]) => text.test(error.message))?.[1]

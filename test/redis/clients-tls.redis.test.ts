@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { RedisEngineOptions } from '../../src/engine/redis-engine.js'
+import { STORE_KINDS } from '../support/clients.js'
+import { connectServer } from '../support/connect.js'
+import { type RedisServer, startRedis } from '../support/redis-server.js'
+import { makeCertificates, type TlsCertificates } from '../support/tls-certificates.js'
+
+let certificates: TlsCertificates
+/** Asks clients for no certificate. */
+let server: RedisServer
+/** Serves only clients with a certificate of its authority. */
+let mutual: RedisServer
+
+beforeAll(async () => {
+  certificates = await makeCertificates()
+  server = await startRedis({ tls: port => certificates.serverArgs(port, 'do not ask') })
+  mutual = await startRedis({ tls: port => certificates.serverArgs(port, 'ask') })
+})
+afterAll(async () => {
+  await server.stop()
+  await mutual.stop()
+  await certificates.remove()
+})
+
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+/** Resolves when the store can be used; rejects with what is wrong with it. */
+async function ready(store: RedisEngineOptions['store']): Promise<void> {
+  const client = connectServer(store)
+  closers.push(() => client.close())
+  await client.ready()
+  expect(await client.call('PING')).toBe('PONG')
+}
+
+describe.each(STORE_KINDS)('TLS by $name', ({ store }) => {
+  test('to a server whose authority is given', async () => {
+    await ready(store({ port: server.tlsPort, tls: { ca: certificates.ca } }))
+  })
+
+  test('with a certificate of ours, where the server asks for one', async () => {
+    const { ca, clientCert: cert, clientKey: key } = certificates
+    await ready(store({ port: mutual.tlsPort, tls: { ca, cert, key } }))
+    await expect(ready(store({ port: mutual.tlsPort, tls: { ca } }))).rejects.toThrow(
+      'give tls.cert and tls.key',
+    )
+  })
+
+  test('to a host whose certificate has another name, which is given', async () => {
+    const { ca } = certificates
+    await ready(store({ port: server.tlsPort, tls: { ca, servername: 'localhost' } }))
+    await expect(
+      ready(store({ port: server.tlsPort, tls: { ca, servername: 'redis.test' } })),
+    ).rejects.toThrow('give that as tls.servername')
+  })
+
+  test('an authority that is not known is told', async () => {
+    const refused = ready(store({ port: server.tlsPort, tls: {} }))
+    await expect(refused).rejects.toMatchObject({
+      code: 'ERR_SLUICE_STORE_UNAVAILABLE',
+      message: expect.stringContaining('give it as tls.ca'),
+    })
+  })
+
+  test('a port that speaks only TLS is told', async () => {
+    await expect(ready(store({ port: server.tlsPort }))).rejects.toThrow(
+      'write rediss:// instead of redis://',
+    )
+  })
+})
+
+test('a port that speaks no TLS is told by every client', async () => {
+  const attempts = STORE_KINDS.map(({ store }) =>
+    expect(ready(store({ port: server.port, tls: { ca: certificates.ca } }))).rejects.toThrow(
+      'if the port speaks none, write redis:// instead of rediss://',
+    ),
+  )
+  await Promise.all(attempts)
+})
+
+test('certificates may be given as the bytes of their files, several authorities as a list', async () => {
+  const { ca, clientCert, clientKey } = certificates.paths
+  const tls = { ca: [readFileSync(ca)], cert: readFileSync(clientCert), key: readFileSync(clientKey) }
+  await ready({ url: `rediss://localhost:${mutual.tlsPort}`, tls })
+})
+
+test('a certificate may be left unchecked', async () => {
+  await ready({ url: `rediss://127.0.0.1:${server.tlsPort}`, tls: { rejectUnauthorized: false } })
+})
