@@ -19,6 +19,8 @@ export interface Cell {
 }
 
 const decide = readFileSync(new URL('../../../lua/dist/decide.lua', import.meta.url), 'utf8')
+const library = readFileSync(new URL('../../../lua/dist/functions.lua', import.meta.url), 'utf8')
+const DECIDE_FUNCTION = /function_name = '(\w+_decide)'/.exec(library)?.[1] as string
 const INCR_LOOP = "for i = 1, #KEYS do redis.call('INCR', KEYS[i]) end return 1"
 /** The counters of the INCR loop live as long as a limiter's keys do: looking up an expiry is part of every access. */
 const INCR_AND_EXPIRE = `${INCR_LOOP.replace(' end', " redis.call('PEXPIRE', KEYS[i], 3600000) end")}`
@@ -107,6 +109,7 @@ export async function cells(redis: RawRedis): Promise<Cell[]> {
     incrAndExpire: await load(INCR_AND_EXPIRE),
     textbook: await load(TEXTBOOK),
   }
+  await redis.call('FUNCTION', 'LOAD', 'REPLACE', library)
   const made: Cell[] = []
 
   for (const batch of [1, 4, 16, 64, 256]) {
@@ -137,6 +140,13 @@ export async function cells(redis: RawRedis): Promise<Cell[]> {
     for (const batch of [1, 4, 16, 64, 256]) {
       made.push(
         decideCell(`${algorithm} consume, batch ${batch}, ${says}`, sha.decide, plans, { batch, verdict: 1 }),
+      )
+    }
+    for (const batch of [1, 64]) {
+      made.push(
+        decideCell(`${algorithm} consume as a function, batch ${batch}`, DECIDE_FUNCTION, plans, {
+          ...{ batch, verdict: 1, command: 'FCALL' },
+        }),
       )
     }
     made.push(
@@ -194,6 +204,8 @@ export async function cells(redis: RawRedis): Promise<Cell[]> {
 
 interface DecideCell {
   batch: number
+  /** Default: EVALSHA. */
+  command?: 'EVALSHA' | 'FCALL'
   op?: number
   /** The status every check must have once warm. Absent: any that is no error. */
   verdict?: number
@@ -205,8 +217,9 @@ interface DecideCell {
   lease?: string
 }
 
-function decideCell(name: string, sha: string, plans: readonly [Plan, Plan], cell: DecideCell): Cell {
-  const { batch, op = Op.consume, size = 1 } = cell
+/** @param script the digest, or the name of a function */
+function decideCell(name: string, script: string, plans: readonly [Plan, Plan], cell: DecideCell): Cell {
+  const { batch, command = 'EVALSHA', op = Op.consume, size = 1 } = cell
   const columns = size > 1 ? 5 : cell.lease ? 4 : op === Op.consume ? 2 : 3
   const block = Buffer.alloc(8 * (5 + 16 + columns * batch))
   const numbers = [1, 0, 2, batch, columns, ...planRow(plans[0]), ...planRow(plans[1])]
@@ -221,7 +234,7 @@ function decideCell(name: string, sha: string, plans: readonly [Plan, Plan], cel
   const made = plain(
     name,
     batch,
-    keys => ['EVALSHA', sha, String(keys.length), ...keys, block, ...lease],
+    keys => [command, script, String(keys.length), ...keys, block, ...lease],
     cell.fresh,
   )
   return {

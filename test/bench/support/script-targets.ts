@@ -25,6 +25,14 @@ export function printTargets(us: ReadonlyMap<string, number>): void {
       get(`${algorithm} consume, batch 1,`) / get('textbook'),
       '≤ 1.2',
     )
+    for (const batch of [1, 64]) {
+      const digest = get(`${algorithm} consume, batch ${batch},`)
+      row(
+        `${algorithm}, FCALL to EVALSHA, batch ${batch}`,
+        get(`${algorithm} consume as a function, batch ${batch}`) / digest,
+        '≤ 1.1',
+      )
+    }
     row(
       `${algorithm}, requests of 4 to single checks, batch 64`,
       get(`${algorithm} consume, requests of 4, batch 64`) / live,
