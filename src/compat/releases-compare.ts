@@ -22,13 +22,17 @@ export interface Compatibility {
   readonly findings: readonly Finding[]
 }
 
-/** May replicas of these two releases work on the same keys at once? */
-export function compareReleases(before: Release, after: Release): Compatibility {
+/**
+ * May replicas of these two releases work on the same keys at once?
+ *
+ * @param shards that the configuration of all replicas names; undefined: it names none
+ */
+export function compareReleases(before: Release, after: Release, shards?: number): Compatibility {
   const findings = [
     filesOf(before),
     filesOf(after),
     stateVersions(before, after),
-    keyLayouts(before, after),
+    keyLayouts(before, after, shards),
     keyExamples(before, after),
     ...states(before, after),
     ...scripts(before, after),
@@ -71,7 +75,11 @@ function stateVersions({ manifest: before }: Release, { manifest: after }: Relea
   )
 }
 
-function keyLayouts({ manifest: before }: Release, { manifest: after }: Release): Finding {
+function keyLayouts(
+  { manifest: before }: Release,
+  { manifest: after }: Release,
+  shards: number | undefined,
+): Finding {
   const about = 'key layout'
   if (before.keys.layout !== after.keys.layout) {
     return finding(
@@ -81,13 +89,24 @@ function keyLayouts({ manifest: before }: Release, { manifest: after }: Release)
       'a subject has another key in each, so a fleet of both admits twice the limit, and every counter starts anew',
     )
   }
+  if (before.keys.shards === undefined || after.keys.shards === undefined) {
+    return finding(
+      about,
+      'note',
+      `'${before.keys.layout}' in both; one does not tell its number of shards where nobody names one`,
+      'name the same number of shards in all replicas: 0.9.0 had 128 by itself',
+    )
+  }
+  if (shards !== undefined) {
+    return finding(about, 'same', `'${before.keys.layout}', ${shards} shards by the configuration`)
+  }
   if (before.keys.shards !== after.keys.shards) {
     return finding(
       about,
       'breaks',
-      `${before.keys.shards} and ${after.keys.shards} shards where nobody names a number`,
-      `set shards: ${before.keys.shards} in all replicas before the upgrade; those that leave it out are refused ` +
-        '(ERR_SLUICE_META_MISMATCH)',
+      `${before.keys.shards} and ${after.keys.shards} shards where the configuration names none`,
+      `a subject has another key in each: set shards: ${before.keys.shards} in all replicas before the upgrade, and tell it ` +
+        `here by --shards ${before.keys.shards}`,
     )
   }
   return finding(about, 'same', `'${before.keys.layout}', ${before.keys.shards} shards by default`)

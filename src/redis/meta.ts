@@ -40,7 +40,7 @@ export async function writeMeta(call: Call, key: string, { stateVersion, shards 
  * @throws MetaMismatchError, MetaDamagedError
  * @throws PermissionError, ReadOnlyError, OutOfMemoryError, StoreUnavailableError, ConnectionLostError, …
  */
-export async function agreeOnMeta(call: Call, key: string, own: Meta): Promise<void> {
+async function agreeOnMeta(call: Call, key: string, own: Meta): Promise<void> {
   const stored = (await readMeta(call, key)) ?? (await proposeMeta(call, key, own))
   if (stored.stateVersion !== own.stateVersion || stored.shards !== own.shards) {
     throw new MetaMismatchError(key, own, stored)

@@ -1,13 +1,15 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { readRelease } from '../../compat/releases.js'
 import { type Compatibility, compareReleases, type Verdict } from '../../compat/releases-compare.js'
 import type { TextStyle } from '../../replay/render/text-report.js'
 import { printable } from '../../replay/render/wording.js'
 import { Exit } from '../exit-codes.js'
 import type { Output } from '../output.js'
+import { positiveInteger } from '../policy-options.js'
 import { verdictLines } from '../verdict-lines.js'
 
 interface CompatCheckOptions {
+  readonly shards?: number
   readonly all: boolean
   readonly json: boolean
 }
@@ -15,7 +17,7 @@ interface CompatCheckOptions {
 const EXAMPLES = `
 Examples:
   $ sluice compat check node_modules/sluice/lua ../next/node_modules/sluice/lua
-  $ sluice compat check lua/releases/0.9.0 lua --all
+  $ sluice compat check lua/releases/0.9.0 lua --shards 128 --all
 
 Ends with 0 when replicas of both may share keys, with 1 when not or when it cannot be told.
 `
@@ -33,11 +35,16 @@ export function addCompatCheckCommand(compat: Command, output: Output, onExit: (
     .description('tell whether replicas of two releases may work on the same keys; asks no server')
     .argument('<old>', 'the folder of a release, such as lua/releases/0.9.0, or its manifest.json')
     .argument('<new>', 'the same of the other')
+    .addOption(
+      new Option('--shards <n>', 'the number of shards that all replicas are set up for').argParser(
+        positiveInteger,
+      ),
+    )
     .option('--all', 'show what is the same, too', false)
     .option('--json', 'print what was found as JSON', false)
     .addHelpText('after', EXAMPLES)
     .action((before: string, after: string, options: CompatCheckOptions) => {
-      const compared = compareReleases(readRelease(before), readRelease(after))
+      const compared = compareReleases(readRelease(before), readRelease(after), options.shards)
       if (options.json) output.writeJson({ old: before, new: after, ...compared })
       else output.write(describe(before, after, compared, options.all, output))
       onExit(compared.compatible ? Exit.ok : Exit.refused)
