@@ -81,10 +81,10 @@ class PolicyLimiter implements SyncLimiter {
     this.#acquirer = new Acquirer(this.#dispatcher, this.#events, timers)
   }
 
-  async check(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
+  check(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
+    // The promise as it is: one of its own around it would take three more turns of the microtasks.
     if (this.#sync === undefined) return this.#one('check', Op.consume, policy, subject, options)
-    options?.signal?.throwIfAborted()
-    return this.checkSync(policy, subject, options)
+    return this.#checkInProcess(policy, subject, options)
   }
 
   checkSync(policy: string, subject: Subject, options?: CostOptions): Decision {
@@ -100,6 +100,15 @@ class PolicyLimiter implements SyncLimiter {
       }
     }
     return this.#dispatcher.decideSync(this.#request('check', Op.consume, policy, subject, options), engine)
+  }
+
+  async #checkInProcess(
+    policy: string,
+    subject: Subject,
+    options: CheckOptions | undefined,
+  ): Promise<Decision> {
+    options?.signal?.throwIfAborted()
+    return this.checkSync(policy, subject, options)
   }
 
   /** Undefined where it takes more than one look: several limits, an override, an error, a plan out of date. */
@@ -141,11 +150,11 @@ class PolicyLimiter implements SyncLimiter {
     return this.#dispatcher.decide({ call: 'checkAll', asked: items, plan }, options.signal)
   }
 
-  async peek(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
+  peek(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
     return this.#one('peek', Op.peek, policy, subject, options)
   }
 
-  async debit(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
+  debit(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
     return this.#one('debit', Op.debit, policy, subject, options)
   }
 

@@ -53,7 +53,10 @@ const CONTENDERS: Readonly<Record<string, (keys: number, limit: number) => Ask>>
     return subjects => {
       let admitted = 0
       for (const subject of subjects) {
-        if (engine.decideOne(compiled, plan, subject, Op.consume, 1, 0).status === Status.allowed) admitted++
+        const step =
+          engine.consumeLive(compiled, plan, subject, 1) ??
+          engine.decideOne(compiled, plan, subject, Op.consume, 1, 0)
+        if (step.status === Status.allowed) admitted++
       }
       return admitted
     }
