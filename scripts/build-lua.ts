@@ -43,7 +43,7 @@ const FUNCTIONS = [
 const WIRE_VERSION = 1
 const STATE_VERSION = 1
 /** Version of the keys, as they begin, and the shards where nobody names a number: `src/keys.ts`. */
-const KEYS = { layout: 'sl1', shards: 128 }
+const KEYS = { layout: 'sl1', shards: 32 }
 const PackageFile = z.object({ version: z.string() })
 
 const constants = new Map(

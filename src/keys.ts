@@ -12,7 +12,7 @@ import { SHARD_TAGS } from './shard-tags.js'
  */
 
 /** Virtual shards where the user names no number. All limiters on the same keys must agree on it. */
-export const DEFAULT_SHARDS = 128
+export const DEFAULT_SHARDS = 32
 
 const LAYOUT = 'sl1'
 
@@ -22,7 +22,7 @@ export interface KeyOptions {
    * would choose the slot, and no glob characters. Default: none.
    */
   readonly prefix?: string
-  /** Virtual shards, a power of two from 1 to 1024. Default: 128. */
+  /** Virtual shards, a power of two from 1 to 1024. Default: 32. */
   readonly shards?: number
 }
 

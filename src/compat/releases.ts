@@ -20,7 +20,8 @@ const Manifest = z.object({
   release: z.string().optional(),
   wireVersion: z.int(),
   stateVersion: z.int(),
-  keys: z.object({ layout: z.string(), shards: z.int() }).default({ layout: 'sl1', shards: 128 }),
+  /** `shards`: where the configuration names none; 0.9.0 does not tell. */
+  keys: z.object({ layout: z.string(), shards: z.int().optional() }).default({ layout: 'sl1' }),
   golden: FileDigest.optional(),
   scripts: z.record(z.string(), ScriptEntry),
   functions: FileDigest.extend({ library: z.string() }).optional(),

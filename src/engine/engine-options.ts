@@ -42,7 +42,7 @@ export interface EngineOptions {
   readonly store?: Store | undefined
   /** Stands before every key in Redis, followed by a `:`. Default: the `keyPrefix` of a client, else none. */
   readonly prefix?: string | undefined
-  /** Virtual shards in Redis, a power of two up to 1024, the same for all limiters on the same keys. Default: 128. */
+  /** Virtual shards in Redis, a power of two up to 1024, the same for all limiters on the same keys. Default: 32. */
   readonly shards?: number | undefined
   /** Keys held at once by a store in this process. Default: 1,000,000. Full, it evicts first what ends first and refuses nobody. */
   readonly maxKeys?: number | undefined

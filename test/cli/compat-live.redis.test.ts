@@ -50,7 +50,7 @@ describe('sluice compat live', () => {
       { system: 'sluice', name: 'meta', estimated: 1, endless: 0 },
     ])
     expect(others).toBe(0)
-    expect(agreements).toEqual([{ key: 'shop:sl1:meta', meta: { stateVersion: 1, shards: 128 } }])
+    expect(agreements).toEqual([{ key: 'shop:sl1:meta', meta: { stateVersion: 1, shards: 32 } }])
     expect(scripts).toMatchObject([{ name: expect.stringMatching(/^decide of .*0\.9\.0/) }])
   })
 
@@ -143,7 +143,7 @@ describe('sluice compat live', () => {
     const { nodes, groups, agreements, scripts } = await live(store)
     expect(nodes).toHaveLength(3)
     expect(groups[0]).toMatchObject({ name: 'perUser', estimated: 60 })
-    expect(agreements).toMatchObject([{ meta: { shards: 128 } }])
+    expect(agreements).toMatchObject([{ meta: { shards: 32 } }])
     expect(scripts[0]?.nodes).toHaveLength(3)
   })
 })

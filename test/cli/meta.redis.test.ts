@@ -12,7 +12,7 @@ afterAll(() => server.stop())
 
 const meta = (...args: string[]) => runHere(['meta', '--store', server.url, ...args])
 
-async function count(prefix: string, shards = 128): Promise<void> {
+async function count(prefix: string, shards = 32): Promise<void> {
   const limiter = createLimiter({ store: server.url, prefix, shards, policies: { perUser: '5/m' } })
   await limiter.check('perUser', 'alice')
   await limiter.close()

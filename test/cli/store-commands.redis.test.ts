@@ -178,14 +178,14 @@ describe('inspecting a key', () => {
   })
 
   it('ends with 1 when there is no such key', async () => {
-    const { code, stdout } = await runHere(['inspect', 'sl1:{5b}:u:gcra:nobody%20here', '--store', store])
+    const { code, stdout } = await runHere(['inspect', 'sl1:{e}:u:gcra:nobody%20here', '--store', store])
     expect(code).toBe(1)
     expect(stdout).toMatch(/subject +nobody here\n/)
     expect(stdout).toContain('there is no such key')
   })
 
   it('says what it finds where a state should be', async () => {
-    const key = `${prefix}:sl1:{5b}:u:gcra:alice`
+    const key = `${prefix}:sl1:{m9}:u:gcra:alice`
     await redis.set(key, 'elephant', 'EX', 60)
     expect((await runHere(['inspect', key, '--store', store])).stdout).toContain(
       'foreign: a string of 8 bytes, which is not a state of gcra',

@@ -42,7 +42,7 @@ async function calls(command: string): Promise<number> {
 describe('what limiters on the same keys agree on', () => {
   test('is written by the first one, without an end', async () => {
     await ask(engineOf())
-    expect(await server.cli('GET', META)).toBe('{"stateVersion":1,"shards":128}')
+    expect(await server.cli('GET', META)).toBe('{"stateVersion":1,"shards":32}')
     expect(await server.cli('PTTL', META)).toBe('-1')
   })
 
@@ -67,12 +67,12 @@ describe('what limiters on the same keys agree on', () => {
   })
 
   test('may hold fields of a later release', async () => {
-    await server.cli('SET', META, '{"stateVersion":1,"shards":128,"region":"eu"}')
+    await server.cli('SET', META, '{"stateVersion":1,"shards":32,"region":"eu"}')
     expect((await ask(engineOf())).checks[0]?.granted).toBe(1)
   })
 
   test('is written by one of many that come at once', async () => {
-    const engines = Array.from({ length: 8 }, (_, index) => engineOf({ shards: index < 4 ? 64 : 32 }))
+    const engines = Array.from({ length: 8 }, (_, index) => engineOf({ shards: index < 4 ? 64 : 16 }))
     const asked = await Promise.allSettled(engines.map(engine => ask(engine)))
     expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(4)
     expect((await keys()).filter(key => key !== META)).toHaveLength(1)
@@ -96,9 +96,9 @@ describe('a limiter that disagrees', () => {
       await expect(refused).rejects.toMatchObject({
         code: 'ERR_SLUICE_META_MISMATCH',
         key: META,
-        own: { stateVersion: 1, shards: 128 },
+        own: { stateVersion: 1, shards: 32 },
         stored: { stateVersion: 1, shards: 64 },
-        message: expect.stringMatching(/64 shards.*128.*sluice meta --set-shards 128/),
+        message: expect.stringMatching(/64 shards.*32.*sluice meta --set-shards 32/),
       })
     }
     expect(await keys()).toEqual(before)
@@ -106,7 +106,7 @@ describe('a limiter that disagrees', () => {
   })
 
   test('is told of another version of the states', async () => {
-    await server.cli('SET', META, '{"stateVersion":2,"shards":128}')
+    await server.cli('SET', META, '{"stateVersion":2,"shards":32}')
     await expect(ask(engineOf())).rejects.toThrow(/states of version 2.*this release writes version 1/)
   })
 
@@ -121,7 +121,7 @@ describe('a limiter that disagrees', () => {
     await server.cli('SET', META, '{"stateVersion":1,"shards":64}')
     const engine = engineOf()
     await expect(ask(engine)).rejects.toBeInstanceOf(MetaMismatchError)
-    await server.cli('SET', META, '{"stateVersion":1,"shards":128}')
+    await server.cli('SET', META, '{"stateVersion":1,"shards":32}')
     expect((await ask(engine)).checks[0]?.granted).toBe(1)
   })
 
@@ -137,23 +137,19 @@ describe('a limiter that disagrees', () => {
     }
   })
 
-  test.each([
-    'hello',
-    '',
-    '{}',
-    'null',
-    '{"stateVersion":"1","shards":128}',
-    '{"stateVersion":1,"shards":0}',
-  ])('cannot agree on %j', async text => {
-    await server.cli('SET', META, text)
-    const refused = ask(engineOf())
-    await expect(refused).rejects.toBeInstanceOf(MetaDamagedError)
-    await expect(refused).rejects.toThrow(/sl1:meta.*prefix of its own.*sluice meta --set-shards N --force/)
-    expect(await server.cli('GET', META)).toBe(text)
-  })
+  test.each(['hello', '', '{}', 'null', '{"stateVersion":"1","shards":32}', '{"stateVersion":1,"shards":0}'])(
+    'cannot agree on %j',
+    async text => {
+      await server.cli('SET', META, text)
+      const refused = ask(engineOf())
+      await expect(refused).rejects.toBeInstanceOf(MetaDamagedError)
+      await expect(refused).rejects.toThrow(/sl1:meta.*prefix of its own.*sluice meta --set-shards N --force/)
+      expect(await server.cli('GET', META)).toBe(text)
+    },
+  )
 
   test('cannot agree on a key of another type', async () => {
-    await server.cli('HSET', META, 'shards', '128')
+    await server.cli('HSET', META, 'shards', '32')
     await expect(ask(engineOf())).rejects.toThrow(/holds a value of another type/)
     expect(await keys()).toEqual([META])
   })

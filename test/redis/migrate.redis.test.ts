@@ -9,6 +9,7 @@ import {
   type MigrationSide,
   migrate,
 } from '../../src/compat/index.js'
+import { DEFAULT_SHARDS } from '../../src/keys.js'
 import { createLimiter } from '../../src/limiter.js'
 import type { PoliciesInput } from '../../src/policy.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
@@ -299,11 +300,11 @@ describe('other ways', () => {
 
   test('from one number of shards to another in place: keys of the new one are no keys of the old', async () => {
     const policies = hourly('fixed_window')
-    const before = createLimiter({ store: server.url, policies, shards: 16, deadline: '10s' })
+    const before = createLimiter({ store: server.url, policies, shards: 1, deadline: '10s' })
     for (let user = 0; user < 40; user++) await before.check('login', `u${user}`, { cost: 1 + (user % 10) })
     await before.close()
-    await redis.set('sl1:meta', '{"stateVersion":1,"shards":128}')
-    const options = { from: { ...sluice(policies), shards: 16 } as MigrationSide, to: sluice(policies) }
+    await redis.set('sl1:meta', '{"stateVersion":1,"shards":32}')
+    const options = { from: { ...sluice(policies), shards: 1 } as MigrationSide, to: sluice(policies) }
     const first = await run(options)
     expect(first.counts.carried).toBeGreaterThan(20)
     expect(first.counts.carried + first.counts.stricter).toBe(40)

@@ -247,8 +247,8 @@ describe('the prefix', () => {
 })
 
 describe('shards', () => {
-  it('are 128 unless told otherwise', () => {
-    expect(DEFAULT_SHARDS).toBe(128)
+  it('are 32 unless told otherwise', () => {
+    expect(DEFAULT_SHARDS).toBe(32)
   })
 
   it.each([0, 3, 100, 2048, -2, 1.5, Number.NaN, '64'])('cannot be %j', shards => {
@@ -256,7 +256,7 @@ describe('shards', () => {
       expect.objectContaining({
         code: 'ERR_SLUICE_OPTION',
         message: expect.stringMatching(
-          /^shards: .* is not a power of two from 1 to 1024; leave it out for 128$/,
+          /^shards: .* is not a power of two from 1 to 1024; leave it out for 32$/,
         ),
       }),
     )

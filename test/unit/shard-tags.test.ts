@@ -35,7 +35,7 @@ describe('shard tags', () => {
   )
 
   it('take subjects evenly: none of 128 shards has twice its share of 100,000', () => {
-    const keyOf = createKeyBuilder()
+    const keyOf = createKeyBuilder({ shards: 128 })
     const [limit] = compilePolicies({ p: '1/s' }).byName.get('p')?.limits ?? []
     if (limit === undefined) throw new Error('the policy has a limit')
     const counts = new Map<string, number>()

@@ -38,7 +38,7 @@ describe('options of createLimiter', () => {
         '11 problems:',
         "  store: 'memroy' is no store; write 'memory', 'file:PATH', 'redis://host:6379', 'redis+cluster://…' or 'redis+sentinel://…', or give options, a client of ioredis, iovalkey or node-redis, or an engine; did you mean 'memory'?",
         "  prefix: 'a{b}' cannot stand before keys; use up to 128 letters, digits and _ - . : / @ (braces would choose the slot in a cluster)",
-        '  shards: 3 is not a power of two from 1 to 1024; leave it out for 128',
+        '  shards: 3 is not a power of two from 1 to 1024; leave it out for 32',
         '  maxKeys: 0 is not a whole number of at least 1',
         "  clock: a function is not a clock, an object with a method 'nowUs'",
         "  deadline: 100 is a number without a unit; write it as text with one, such as '100s' or '100ms'",
