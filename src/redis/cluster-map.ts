@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type SluiceError, StoreUnavailableError } from '../errors.js'
 import { backoffMs } from './backoff.js'
 import { nameOf, readSlots, SLOTS, type SlotRange } from './cluster-slots.js'
+import { describeFailure } from './failure-hints.js'
 import type { NodeAddress, RedisClient } from './redis-client.js'
 import { translateServerError } from './server-errors.js'
 
@@ -166,7 +167,7 @@ export class ClusterMap {
       if (ranges !== undefined) return ranges
     }
     const told = [...reasons].map(
-      ([name, why]) => `${name}: ${why instanceof Error ? why.message : String(why)}`,
+      ([name, why]) => `${name}: ${why instanceof Error ? describeFailure(why, true) : String(why)}`,
     )
     throw new StoreUnavailableError(
       `no node of the cluster tells who serves its slots; nothing was charged; ${told.join('; ')}`,

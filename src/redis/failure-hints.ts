@@ -30,6 +30,7 @@ const BY_TEXT: readonly (readonly [RegExp, string])[] = [
   [/^NOPERM/, 'the user may not do this: docs/stores.md has what it needs'],
   [/DB index is out of range/, 'it has no such database: write a smaller number, or raise its `databases`'],
   [/SELECT is not allowed in cluster mode/, 'it is a node of a cluster: write redis+cluster://'],
+  [/cluster support disabled/, 'it is no node of a cluster: write redis://'],
   [/^ERR max number of clients reached/, 'raise its `maxclients`'],
   [/^DENIED/, 'it takes no connections from other machines without a password (protected-mode)'],
 ]

@@ -12,7 +12,7 @@ import {
   type ScriptCommand,
   ServerError,
 } from './redis-client.js'
-import { type ConnectionUse, serverProblem } from './server-check.js'
+import { type ConnectionUse, checkServer } from './server-check.js'
 
 const CONNECT_TIMEOUT_MS = 5_000
 
@@ -198,9 +198,9 @@ class IoredisClient implements RedisClient {
   /** The connection stands: is it one to the right server? */
   async #check(): Promise<void> {
     const connection = this.#connection
-    const hello = await this.#redis.call('HELLO').catch(() => undefined)
+    const problem = await checkServer(command => this.#redis.call(command), this.address, this.#use)
     if (connection !== this.#connection || this.#state.current === 'closed') return
-    this.#refused ??= serverProblem(hello, this.address, this.#use)
+    this.#refused ??= problem
     if (this.#refused !== undefined) {
       this.#redis.disconnect(true)
       return

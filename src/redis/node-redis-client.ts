@@ -10,7 +10,7 @@ import {
   type ScriptCommand,
   ServerError,
 } from './redis-client.js'
-import { type ConnectionUse, serverProblem } from './server-check.js'
+import { type ConnectionUse, checkServer } from './server-check.js'
 
 /** What Sluice needs of a client of node-redis. */
 export interface NodeRedis {
@@ -149,9 +149,12 @@ export class NodeRedisClient implements RedisClient {
 
   /** The connection stands: is it one to the right server? */
   async #check(link: NodeRedisLink, client: NodeRedis): Promise<void> {
-    const hello = await client.sendCommand(['HELLO'], TEXTS).catch(() => undefined)
+    const problem = await checkServer(
+      command => client.sendCommand([command], TEXTS),
+      this.address,
+      this.#use,
+    )
     if (link !== this.#link || this.#state.current === 'closed') return
-    const problem = serverProblem(hello, this.address, this.#use)
     if (problem !== undefined) throw problem
     this.#client = client
     this.#attempt = 0

@@ -6,13 +6,32 @@ export type ConnectionUse = 'server' | 'node'
 const OLDEST_MAJOR = 7
 
 /**
- * What is wrong with a server, as far as it says so itself: told once connected, before the first check.
+ * Asks a server what it is, once connected and before the first check.
+ *
+ * @param call sends a command, and rejects with the server's error
+ * @returns why it cannot be used; undefined where it can, or where it does not say
+ */
+export async function checkServer(
+  call: (command: 'HELLO') => Promise<unknown>,
+  address: string,
+  use: ConnectionUse,
+): Promise<Error | undefined> {
+  try {
+    return serverProblem(await call('HELLO'), address, use)
+  } catch (error) {
+    // Not every proxy knows the command. A client that has no password does not ask whether one is needed.
+    return error instanceof Error && error.message.startsWith('NOAUTH') ? error : undefined
+  }
+}
+
+/**
+ * What is wrong with a server, as far as it says so itself.
  *
  * @param hello its answer to HELLO, as a flat list of names and values
  * @param address for messages
  * @returns undefined where nothing is, or where it does not say
  */
-export function serverProblem(hello: unknown, address: string, use: ConnectionUse): SluiceError | undefined {
+function serverProblem(hello: unknown, address: string, use: ConnectionUse): SluiceError | undefined {
   const said = (name: string) => {
     const at = Array.isArray(hello) ? hello.indexOf(name) : -1
     return at < 0 ? undefined : (hello as unknown[])[at + 1]
