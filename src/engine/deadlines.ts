@@ -26,13 +26,11 @@ export class Deadlines {
     this.#latest = this.#queue(usualMs)
   }
 
-  /** @returns the time now, ms on the monotonic clock */
-  add(waiter: Waiter, waitMs: number): number {
+  /** @param nowMs when the wait began, on the monotonic clock */
+  add(waiter: Waiter, waitMs: number, nowMs: number): void {
     if (this.#latest.waitMs !== waitMs) this.#latest = this.#queue(waitMs)
-    const nowMs = this.#timers.monotonicMs()
     waiter.dueMs = nowMs + waitMs
     this.#latest.add(waiter)
-    return nowMs
   }
 
   /** Forgets all who wait. */

@@ -1,15 +1,25 @@
 import { Op } from '../core/step.js'
+import type { Timers } from '../core/timers.js'
 import { rejectOnAbort } from '../redis/waiting.js'
 import { type Denial, Denials } from './denials.js'
 import type { Check, DecideOptions, Engine, Outcome, Source } from './engine.js'
+
+/** An engine that says when it had asked its store for what it answers. */
+export interface AnsweringEngine extends Engine {
+  /**
+   * Is told of every answer of the store, before the one who asked.
+   *
+   * @param sentMs before the request was handed to the connection, on the monotonic clock
+   */
+  onAnswer: ((request: readonly Check[], outcome: Outcome, sentMs: number) => void) | undefined
+}
 
 export interface DenyCacheOptions {
   /** A denial is not believed for longer: what gives allowance back elsewhere is seen by then. */
   readonly maxAgeUs: number
   /** Denials remembered at once. */
   readonly maxKeys: number
-  /** us on the clock that the waits of the store pass by: a monotonic one, or the one that is injected into both. */
-  readonly nowUs: () => number
+  readonly timers: Pick<Timers, 'monotonicMs'>
 }
 
 /** Only takes units or looks: denials outlive it, whoever does it. */
@@ -30,25 +40,28 @@ function isHarmless(request: readonly Check[]): boolean {
  */
 export class DenyCache implements Engine {
   readonly source: Source
-  readonly #engine: Engine
+  readonly #engine: AnsweringEngine
   readonly #options: DenyCacheOptions
   readonly #denials: Denials
 
-  constructor(engine: Engine, options: DenyCacheOptions) {
+  constructor(engine: AnsweringEngine, options: DenyCacheOptions) {
     this.source = engine.source
     this.#engine = engine
     this.#options = options
     this.#denials = new Denials(options.maxKeys)
+    engine.onAnswer = (request, outcome, sentMs) =>
+      this.#denials.remember(request, outcome, Math.floor(sentMs * 1000))
   }
 
   decide(request: readonly Check[], options?: DecideOptions): Promise<Outcome> {
     if (!isHarmless(request)) return this.#giveBack(request, options)
-    const nowUs = this.#options.nowUs()
     const denial = this.#denials.find(request)
-    if (denial === undefined || !denial.holdsAt(nowUs)) return this.#ask(request, nowUs, options)
+    if (denial === undefined) return this.#engine.decide(request, options)
+    const nowUs = Math.ceil(this.#options.timers.monotonicMs() * 1000)
+    if (!denial.holdsAt(nowUs)) return this.#engine.decide(request, options)
     if (nowUs < denial.sentUs + this.#options.maxAgeUs) return Promise.resolve(denial.outcomeAt(nowUs))
     if (denial.successor !== undefined) return this.#afterSuccessor(denial.successor, request, options)
-    return this.#askAnew(denial, request, nowUs, options)
+    return this.#askAnew(denial, request, options)
   }
 
   ready(): Promise<void> {
@@ -60,22 +73,9 @@ export class DenyCache implements Engine {
     return this.#engine.close()
   }
 
-  #ask(request: readonly Check[], sentUs: number, options: DecideOptions | undefined): Promise<Outcome> {
-    return this.#engine.decide(request, options).then(outcome => {
-      // Of a decision without the store, only the store could say how long it holds.
-      if (outcome.source === undefined) this.#denials.remember(request, outcome, sentUs)
-      return outcome
-    })
-  }
-
   /** One check asks for all that wait for the same answer. */
-  #askAnew(
-    denial: Denial,
-    request: readonly Check[],
-    sentUs: number,
-    options: DecideOptions | undefined,
-  ): Promise<Outcome> {
-    const answer = this.#ask(request, sentUs, options)
+  #askAnew(denial: Denial, request: readonly Check[], options: DecideOptions | undefined): Promise<Outcome> {
+    const answer = this.#engine.decide(request, options)
     const passOn = () => {
       denial.successor = undefined
     }

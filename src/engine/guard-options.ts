@@ -22,7 +22,10 @@ export interface GuardSettings {
   readonly onStoreFailure?: StoreFailurePolicy | undefined
   /** With `local`: processes that share the limits, each of which then admits its part. Default: 1, the whole limit. */
   readonly replicas?: number | undefined
-  /** Answers a subject that was refused without asking the store, until it may pass again. `false`: asks always. Default: on. */
+  /**
+   * Answers a subject that was refused without asking the store, until it may pass again. `false`: asks always, and so
+   * does a limiter with a `clock`. Default: on.
+   */
   readonly denyCache?: DenyCacheSettings | false | undefined
 }
 

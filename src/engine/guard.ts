@@ -24,8 +24,8 @@ export function guard(engine: Engine, settings: GuardSettings, surroundings: Gua
   if (isSyncEngine(engine)) return engine
   const { denyCache, ...config } = guardConfig(settings)
   const guarded = new GuardedEngine(engine, { ...config, ...surroundings })
-  if (denyCache === undefined || engine.countsRefusals) return guarded
-  const { clock, timers } = surroundings
-  const nowUs = clock === undefined ? () => Math.floor(timers.monotonicMs() * 1000) : () => clock.nowUs()
-  return new DenyCache(guarded, { ...denyCache, nowUs })
+  // Waits pass by the clock of the store. One that is injected may go its own way, so nothing is remembered under it.
+  const isExact = surroundings.clock === undefined && !engine.countsRefusals
+  if (denyCache === undefined || !isExact) return guarded
+  return new DenyCache(guarded, { ...denyCache, timers: surroundings.timers })
 }

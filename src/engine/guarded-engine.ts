@@ -5,7 +5,8 @@ import { isSluiceError, type SluiceErrorCode, StoreTimeoutError } from '../error
 import type { Events } from '../events.js'
 import type { StoreFailurePolicy } from '../policy.js'
 import { Deadlines, type Waiter } from './deadlines.js'
-import type { Caller, Check, DecideOptions, Engine, Outcome, Source } from './engine.js'
+import type { AnsweringEngine } from './deny-cache.js'
+import type { Caller, Check, DecideOptions, Deferred, Engine, Outcome, Source } from './engine.js'
 import { Fallback, type GuardedCheck } from './fallback.js'
 import { type GuardedStore, GuardPart } from './guard-part.js'
 
@@ -53,8 +54,9 @@ const isDecision = ({ op }: Check): boolean =>
  *
  * A call that ran into its deadline is indeterminate: it is never sent again, and what comes late is dropped.
  */
-export class GuardedEngine implements Engine, GuardedStore {
+export class GuardedEngine implements AnsweringEngine, GuardedStore {
   readonly source: Source
+  onAnswer: AnsweringEngine['onAnswer']
   readonly #engine: Engine
   readonly #options: GuardOptions
   readonly #deadlines: Deadlines
@@ -76,13 +78,16 @@ export class GuardedEngine implements Engine, GuardedStore {
     if (first.fallbackId !== undefined) return this.#settleFallback(request, first.fallbackId)
     const part = this.#partOf(request)
     if (!part.isUp) return this.#withoutStore(part, request, part.refusal())
-    const call = new Call(request, part, this, options.signal)
+    const sentMs = this.#options.timers.monotonicMs()
+    const call = new Call(request, part, this, options.signal, sentMs)
     const answer = this.#engine.decide(request, call)
-    call.sentMs = this.#deadlines.add(call, this.#deadlineMs(request))
-    answer.then(
-      outcome => this.#answered(call, outcome),
-      error => this.#failed(call, error),
-    )
+    this.#deadlines.add(call, this.#deadlineMs(request), sentMs)
+    if (answer !== call.promise) {
+      answer.then(
+        outcome => call.resolve(outcome),
+        error => call.reject(error),
+      )
+    }
     return call.promise
   }
 
@@ -103,14 +108,15 @@ export class GuardedEngine implements Engine, GuardedStore {
     const error = new StoreTimeoutError(
       `the store did not answer within ${waitedMs} ms; whether anything was charged is unknown, so it is not sent again`,
     )
-    this.#failed(call, error)
+    call.isExpired = true
+    this.failed(call, error)
   }
 
   /** As a peek does. Any answer will do, also one that callers have to hear of. */
   look({ limit, plan, subject }: Check): Promise<boolean> {
     const look = new Look()
     const answer = this.#engine.decide([{ limit, plan, subject, op: Op.peek, n: 1, at: 0 }], { caller: look })
-    this.#deadlines.add(look, this.#options.deadlineMs)
+    this.#deadlines.add(look, this.#options.deadlineMs, this.#options.timers.monotonicMs())
     answer.then(
       () => look.settle(true),
       error => look.settle(!isOutage(error)),
@@ -122,28 +128,31 @@ export class GuardedEngine implements Engine, GuardedStore {
     this.#engine.decide(held.map(check => ({ ...check, op: Op.refund }))).catch(() => {})
   }
 
-  #answered(call: Call, outcome: Outcome): void {
+  /** The store has answered. */
+  answered(call: Call, outcome: Outcome): void {
+    const { part } = call
     if (call.isSettled) {
-      call.part.lateReply(this.#options.timers.monotonicMs() - call.dueMs)
+      if (call.isExpired) part.lateReply(this.#options.timers.monotonicMs() - call.dueMs)
+      call.isExpired = false
       return
     }
-    call.isSettled = true
-    call.part.succeeded()
-    call.resolve(outcome)
+    part.succeeded()
+    this.onAnswer?.(call.request, outcome, call.sentMs)
+    call.settle(outcome)
   }
 
-  #failed(call: Call, error: unknown): void {
+  /** The store could not be asked, or did not answer in time; or the caller has to hear of what it said. */
+  failed(call: Call, error: unknown): void {
     if (call.isSettled) return
-    call.isSettled = true
     const { part, request } = call
     if (!isOutage(error)) {
-      call.reject(error)
+      call.settle(Promise.reject(error))
       return
     }
     part.failed(call.sentMs, error, request[0] as GuardedCheck)
     const held = request.filter(isAcquired)
     if (held.length > 0 && isIndeterminate(error)) part.owe(held)
-    call.resolve(this.#withoutStore(part, request, error))
+    call.settle(this.#withoutStore(part, request, error))
   }
 
   async #withoutStore(part: GuardPart, request: readonly GuardedCheck[], error: unknown): Promise<Outcome> {
@@ -197,38 +206,54 @@ export class GuardedEngine implements Engine, GuardedStore {
 
 const isDebit = ({ op }: Check): boolean => op === Op.debit
 
-/** A request on its way to the store. */
-class Call implements Waiter, Caller, DecideOptions {
-  readonly caller: Caller = this
-  readonly signal: AbortSignal | undefined
+/** A request on its way to the store, and what settles it: the engine itself where it can. */
+class Call implements Waiter, Caller, DecideOptions, Deferred {
   readonly request: readonly GuardedCheck[]
   readonly part: GuardPart
+  readonly signal: AbortSignal | undefined
+  readonly caller: Caller = this
+  readonly deferred: Deferred = this
   readonly promise: Promise<Outcome>
-  readonly resolve: (outcome: Outcome | Promise<Outcome>) => void
-  readonly reject: (reason: unknown) => void
   isSettled = false
-  sentMs = 0
+  /** The deadline has come, and no answer yet. */
+  isExpired = false
+  readonly sentMs: number
   dueMs = 0
   readonly #guard: GuardedEngine
+  #resolve: (outcome: Outcome | Promise<Outcome>) => void = () => {}
 
   constructor(
     request: readonly GuardedCheck[],
     part: GuardPart,
     guard: GuardedEngine,
     signal: AbortSignal | undefined,
+    sentMs: number,
   ) {
-    this.signal = signal
+    this.sentMs = sentMs
     this.request = request
     this.part = part
+    this.signal = signal
     this.#guard = guard
-    const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
-    this.promise = promise
-    this.resolve = resolve
-    this.reject = reject
+    this.promise = new Promise(resolve => {
+      this.#resolve = resolve
+    })
   }
 
   get isGone(): boolean {
     return this.isSettled
+  }
+
+  settle(outcome: Outcome | Promise<Outcome>): void {
+    this.isSettled = true
+    this.#resolve(outcome)
+  }
+
+  resolve(outcome: Outcome): void {
+    this.#guard.answered(this, outcome)
+  }
+
+  reject(reason: unknown): void {
+    this.#guard.failed(this, reason)
   }
 
   expire(): void {

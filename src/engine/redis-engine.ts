@@ -177,11 +177,12 @@ class ConnectedRedisEngine implements RedisEngine {
   ): Promise<Outcome> {
     if (this.#closing !== undefined) return Promise.reject(new ClosedError('the limiter was closed'))
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
-    if (options?.signal !== undefined) rejectOnAbort(promise, reject, options.signal)
+    const { signal, caller } = options ?? {}
+    if (signal !== undefined) rejectOnAbort(promise, reject, signal)
     const agreement = this.#agreement as MetaAgreement
     agreement
       .ask()
-      .then(() => this.#topology.decide(request, keys, nowUs, options))
+      .then(() => this.#topology.decide(request, keys, nowUs, { signal, caller }))
       .then(resolve, reject)
     return promise
   }

@@ -1,9 +1,9 @@
-import type { Caller, Check, Outcome } from '../engine/engine.js'
+import type { Check, DecideOptions, Deferred, Outcome } from '../engine/engine.js'
 import { ClosedError } from '../errors.js'
 import { FlightWindow } from './flight-window.js'
 import type { RedisClient } from './redis-client.js'
 import { ReplyReader } from './reply.js'
-import { BATCH_CHECKS_MAX, RequestBlock } from './request-block.js'
+import { BATCH_CHECKS_MAX, type KeyedRequest, RequestBlock } from './request-block.js'
 import { runScript, type Script } from './scripts.js'
 import { translateServerError } from './server-errors.js'
 import {
@@ -13,8 +13,11 @@ import {
   rejectOnAbort,
   tooManyWait,
   WAITING_MAX,
-  type Waiting,
 } from './waiting.js'
+
+interface Waiting extends KeyedRequest, DecideOptions {
+  readonly deferred: Deferred
+}
 
 /**
  * Turns requests into batches, first come, first served, without a timer:
@@ -59,22 +62,23 @@ export class Batcher {
    *
    * @param keys the key of each check
    * @param nowUs us since the Unix epoch by an injected clock; 0: the server's own
-   * @param signal rejects with its reason at once; what was sent already may be charged
-   * @param caller asked when it would be sent: once he is gone it is not, and the promise stays as it is
+   * @param options.signal rejects with its reason at once; what was sent already may be charged
+   * @param options.caller asked when it would be sent: once he is gone it is not, and the promise stays as it is
    */
   decide(
     checks: readonly Check[],
     keys: readonly string[],
     nowUs: number,
-    signal?: AbortSignal,
-    caller?: Caller,
+    options: DecideOptions = {},
   ): Promise<Outcome> {
+    const { signal, caller } = options
     if (this.#closed) return Promise.reject(new ClosedError('the limiter was closed'))
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.#waiting.length - this.#head >= WAITING_MAX) return Promise.reject(tooManyWait())
-    const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
-    this.#waiting.push({ checks, keys, nowUs, signal, caller, resolve, reject })
-    if (signal !== undefined) rejectOnAbort(promise, reject, signal)
+    const deferred = options.deferred ?? Promise.withResolvers<Outcome>()
+    const { promise } = deferred
+    this.#waiting.push({ checks, keys, nowUs, signal, caller, deferred })
+    if (signal !== undefined) rejectOnAbort(promise, reason => deferred.reject(reason), signal)
     this.wake()
     return promise
   }
@@ -91,7 +95,8 @@ export class Batcher {
   async close(): Promise<void> {
     this.#closed = true
     if (this.#client.state === 'connecting') {
-      for (const waiting of this.#waiting.splice(0)) waiting.reject(new ClosedError('the limiter was closed'))
+      for (const waiting of this.#waiting.splice(0))
+        waiting.deferred.reject(new ClosedError('the limiter was closed'))
       this.#head = 0
     }
     if (this.#isIdle()) return
@@ -182,14 +187,14 @@ export class Batcher {
     let first = 0
     for (const waiting of batch) {
       const own = waiting.checks.length
-      waiting.resolve(this.#reader.outcome(first, own))
+      waiting.deferred.resolve(this.#reader.outcome(first, own))
       first += own
     }
     this.#landed()
   }
 
   #reject(batch: readonly Waiting[], reason: unknown): void {
-    for (const { reject } of batch) reject(reason)
+    for (const { deferred } of batch) deferred.reject(reason)
     this.#landed()
   }
 

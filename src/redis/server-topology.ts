@@ -33,7 +33,7 @@ export class ServerTopology implements Topology {
     nowUs: number,
     options?: DecideOptions,
   ): Promise<Outcome> {
-    return this.#batcher.decide(checks, keys, nowUs, options?.signal, options?.caller)
+    return this.#batcher.decide(checks, keys, nowUs, options)
   }
 
   async inspect(keys: readonly string[]): Promise<Inspection> {

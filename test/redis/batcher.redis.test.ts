@@ -75,7 +75,7 @@ function ask(subjects: string | string[], { n = 1, nowUs = 0, signal }: Asked = 
     checks,
     checks.map(check => prefix + check.subject),
     nowUs,
-    signal,
+    { signal },
   )
 }
 

@@ -32,7 +32,11 @@ function setUp() {
     },
   }
   const expired: string[] = []
-  const deadlines = new Deadlines(counted, 100)
+  const queue = new Deadlines(counted, 100)
+  const deadlines = {
+    add: (waiter: Waiter, waitMs: number) => queue.add(waiter, waitMs, clock.monotonicMs()),
+    clear: () => queue.clear(),
+  }
   return {
     clock,
     deadlines,
