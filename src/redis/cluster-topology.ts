@@ -9,7 +9,7 @@ import { followRedirects, isFollowed, type Refusal, type SendTo } from './redire
 import { type NodeAddress, type RedisClient, type RedisTarget, ServerError } from './redis-client.js'
 import { ReplyReader } from './reply.js'
 import { RequestBlock } from './request-block.js'
-import { runScript, type Scripts } from './scripts.js'
+import { runScript, type Script, type Scripts } from './scripts.js'
 import { translateServerError } from './server-errors.js'
 import type { Topology, TopologyOptions } from './topology.js'
 import { isUnwanted, rejectOnAbort, tooManyWait, unwanted, WAITING_MAX } from './waiting.js'
@@ -92,6 +92,13 @@ export class ClusterTopology implements Topology {
       nowUs: Math.max(...parts.map(({ nowUs }) => nowUs)),
       keys: keys.map(key => found.get(key) as Inspection['keys'][number]),
     }
+  }
+
+  /** Runs a script of any kind where its keys are, all of one slot. */
+  runAt(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.#journey(slotOf(keys[0] as string), async (node, asking) =>
+      runScript(await this.#clientOf(node), script, keys, args, { asking }),
+    )
   }
 
   callAt(key: string, ...command: Parameters<RedisClient['call']>): Promise<unknown> {

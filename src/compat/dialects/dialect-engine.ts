@@ -72,7 +72,7 @@ export function createDialectEngine<const N extends string>(
 export function createDialectEngine(options: McpGatewayDialect): GatewayEngine
 export function createDialectEngine(options: DialectOptions): DialectEngine {
   // Connects last, when everything else about the options is known to be right.
-  const connect = () => new DialectConnection(options.dialect, options.store)
+  const connect = () => new DialectConnection(options.store)
   switch (options.dialect) {
     case 'rate-limiter-flexible':
       return new CounterEngine(rateLimiterFlexible(options.limiters), connect())

@@ -1,32 +1,41 @@
 import { z } from 'zod'
+import { monotonicMs } from '../../core/time.js'
 import type { Caller, DecideOptions } from '../../engine/engine.js'
-import { OptionError, ProtocolError, StoreUnavailableError } from '../../errors.js'
-import type { RedisClient } from '../../redis/redis-client.js'
-import { runScript, type Script } from '../../redis/scripts.js'
+import { ProtocolError, StoreUnavailableError } from '../../errors.js'
+import { ClusterTopology } from '../../redis/cluster-topology.js'
+import type { RedisClient, RedisTarget } from '../../redis/redis-client.js'
+import { loadScripts, runScript, type Script } from '../../redis/scripts.js'
 import { translateServerError } from '../../redis/server-errors.js'
 import type { RedisStoreOptions, UserClient } from '../../redis/store-options.js'
 import { targetOf } from '../../redis/targets/target-of.js'
 import { rejectOnAbort } from '../../redis/waiting.js'
 
-/** Where the other system's keys are: as the `store` of `createLimiter`, on one server. */
+/** Where the other system's keys are: as the `store` of `createLimiter`. */
 export type DialectStore = string | RedisStoreOptions | UserClient
 
-/** A server that holds keys of another system. */
+/** How scripts come to the server that has a key. */
+interface Route {
+  run(script: Script, keys: readonly string[], args: readonly string[], caller?: Caller): Promise<unknown>
+  ready(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A store that holds keys of another system. */
 export class DialectConnection {
-  readonly #client: RedisClient
+  readonly isCluster: boolean
+  readonly #route: Route
 
   /** @throws OptionError, ClientError when the store cannot be used */
-  constructor(dialect: string, store: DialectStore) {
+  constructor(store: DialectStore) {
     const target = targetOf(store)
-    if (target.kind === 'cluster') {
-      throw new OptionError(`the dialect '${dialect}' works on one server, and the store is a cluster`)
-    }
-    this.#client = target.connect()
+    this.isCluster = target.kind === 'cluster'
+    this.#route = target.kind === 'cluster' ? new ClusterRoute(target) : new ServerRoute(target.connect())
   }
 
   /**
-   * Runs a script.
+   * Runs a script that answers with integers.
    *
+   * @param keys at least one; in a cluster all of them in one slot
    * @throws ProtocolError when the answer is not what `reply` describes
    */
   async run<T>(
@@ -37,12 +46,42 @@ export class DialectConnection {
     { signal, caller }: DecideOptions = {},
   ): Promise<T> {
     signal?.throwIfAborted()
-    const asked = this.#run(script, keys, args, caller)
+    const asked = this.#route.run(script, keys, args, caller).catch(error => {
+      throw translateServerError(error)
+    })
     const parsed = reply.safeParse(await (signal === undefined ? asked : unlessAborted(asked, signal)))
     if (parsed.success) return parsed.data
     throw new ProtocolError(
       `the reply of Redis to '${script.name}' is not one: ${z.prettifyError(parsed.error)}`,
     )
+  }
+
+  ready(): Promise<void> {
+    return this.#route.ready()
+  }
+
+  close(): Promise<void> {
+    return this.#route.close()
+  }
+}
+
+class ServerRoute implements Route {
+  readonly #client: RedisClient
+
+  constructor(client: RedisClient) {
+    this.#client = client
+  }
+
+  async run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly string[],
+    caller?: Caller,
+  ): Promise<unknown> {
+    // What is asked before the first attempt has ended waits for it, as with any other store.
+    if (this.#client.state === 'connecting') await this.#client.ready()
+    if (caller?.isGone) throw new StoreUnavailableError('nobody waits any more; nothing was charged')
+    return runScript(this.#client, script, keys, args)
   }
 
   ready(): Promise<void> {
@@ -52,21 +91,30 @@ export class DialectConnection {
   close(): Promise<void> {
     return this.#client.close()
   }
+}
 
-  async #run(
-    script: Script,
-    keys: readonly string[],
-    args: readonly string[],
-    caller: Caller | undefined,
-  ): Promise<unknown> {
-    try {
-      // What is asked before the first attempt has ended waits for it, as with any other store.
-      if (this.#client.state === 'connecting') await this.#client.ready()
-      if (caller?.isGone) throw new StoreUnavailableError('nobody waits any more; nothing was charged')
-      return await runScript(this.#client, script, keys, args)
-    } catch (error) {
-      throw translateServerError(error)
-    }
+class ClusterRoute implements Route {
+  readonly #topology: ClusterTopology
+
+  constructor(target: Extract<RedisTarget, { kind: 'cluster' }>) {
+    this.#topology = new ClusterTopology(target, {
+      scripts: loadScripts(),
+      elapsedMs: monotonicMs,
+      onConnect: () => {},
+      onLoss: () => {},
+    })
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.#topology.runAt(script, keys, args)
+  }
+
+  ready(): Promise<void> {
+    return this.#topology.ready()
+  }
+
+  close(): Promise<void> {
+    return this.#topology.close()
   }
 }
 

@@ -109,17 +109,21 @@ export class GatewayEngine implements Engine {
   ): Promise<{ readonly nowUs: number; readonly replies: readonly DimensionReply[] }> {
     const { algorithm, generation } = this.#setup
     const wholeSeconds = generation === 'in-tree' ? 0 : 1
-    const [nowUs, ...replies] = await this.#connection.run(
-      this.#script,
-      Reply,
-      asked.map(({ key }) => key),
-      [
-        ...[ALGORITHMS.indexOf(algorithm) + 1, op, wholeSeconds, this.#clock?.nowUs() ?? 0],
-        ...asked.flatMap(({ limit, windowS, n }) => [limit, windowS, n]),
-      ].map(String),
-      options,
+    const common = [ALGORITHMS.indexOf(algorithm) + 1, op, wholeSeconds, this.#clock?.nowUs() ?? 0]
+    const run = (part: typeof asked) =>
+      this.#connection.run(
+        this.#script,
+        Reply,
+        part.map(({ key }) => key),
+        [...common, ...part.flatMap(({ limit, windowS, n }) => [limit, windowS, n])].map(String),
+        options,
+      )
+    // Its keys have no hash tags: in a cluster each is asked for where it is. They are charged each on its own anyway.
+    const parts = await Promise.all(
+      this.#connection.isCluster ? asked.map(dimension => run([dimension])) : [run(asked)],
     )
-    return { nowUs, replies }
+    const nowUs = Math.max(...parts.map(([partUs]) => partUs))
+    return { nowUs, replies: parts.flatMap(([, ...replies]) => replies) }
   }
 
   #dimensionOf({ limit, subject }: Check): GatewayDimension {

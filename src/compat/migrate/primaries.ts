@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import { ProtocolError } from '../../errors.js'
-import { nameOf, readSlots, type SlotRange, slotOf } from '../../redis/cluster-slots.js'
 import type { RedisClient, ScriptArg } from '../../redis/redis-client.js'
 import { loadScript, runScript, type Script } from '../../redis/scripts.js'
 import { translateServerError } from '../../redis/server-errors.js'
+import { connectNodes, type StoreNodes } from '../../redis/store-nodes.js'
 import { targetOf } from '../../redis/targets/target-of.js'
 import type { DialectStore } from '../dialects/dialect-store.js'
 
@@ -30,34 +29,23 @@ const readScript = loadScript('compat/read')
 
 /** Every server of a store that holds keys: one, or the masters of a cluster. */
 export class Primaries {
-  readonly clients: readonly RedisClient[]
-  readonly #slots: readonly SlotRange[]
-  readonly #byName: ReadonlyMap<string, RedisClient>
+  readonly #store: StoreNodes
 
-  private constructor(byName: ReadonlyMap<string, RedisClient>, slots: readonly SlotRange[]) {
-    this.#byName = byName
-    this.#slots = slots
-    this.clients = [...byName.values()]
+  private constructor(store: StoreNodes) {
+    this.#store = store
   }
 
-  /** @throws StoreUnavailableError when one of them cannot be reached */
+  get clients(): readonly RedisClient[] {
+    return this.#store.nodes
+  }
+
+  /** @throws StoreUnavailableError when one of them cannot be reached: its keys would be left out */
   static async open(store: DialectStore): Promise<Primaries> {
-    const target = targetOf(store)
-    if (target.kind === 'server') {
-      const client = target.connect()
-      await ready([client])
-      return new Primaries(new Map([[client.address, client]]), [])
-    }
-    const [seed] = target.seeds
-    if (seed === undefined) throw new ProtocolError('the store names no node of its cluster')
-    const first = target.connectNode(seed)
-    await ready([first])
-    const slots = readSlots(await first.call('CLUSTER', 'SLOTS'), seed)
-    await first.close()
-    if (slots === undefined) throw new ProtocolError(`${nameOf(seed)} did not tell the slots of its cluster`)
-    const byName = new Map(slots.map(({ master }) => [nameOf(master), target.connectNode(master)] as const))
-    await ready([...byName.values()])
-    return new Primaries(byName, slots)
+    const nodes = await connectNodes(targetOf(store))
+    const [missing] = nodes.unreachable
+    if (missing === undefined) return new Primaries(nodes)
+    await nodes.close()
+    throw missing.error
   }
 
   /** Keys of all databases that are looked through, for a progress bar. */
@@ -88,35 +76,16 @@ export class Primaries {
 
   /** Runs a script where its key is. */
   run(script: Script, key: string, args: readonly ScriptArg[]): Promise<unknown> {
-    return runScript(this.#clientOf(key), script, [key], args).catch(throwTranslated)
+    return runScript(this.#store.nodeOf(key), script, [key], args).catch(throwTranslated)
   }
 
   /** Any other command on one key. Rejects as `RedisClient.call` does. */
   call(key: string, ...command: Parameters<RedisClient['call']>): Promise<unknown> {
-    return this.#clientOf(key).call(...command)
+    return this.#store.nodeOf(key).call(...command)
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.clients.map(client => client.close()))
-  }
-
-  #clientOf(key: string): RedisClient {
-    const [only] = this.clients
-    if (this.#slots.length === 0) return only as RedisClient
-    const slot = slotOf(key)
-    const range = this.#slots.find(({ from, to }) => from <= slot && slot <= to)
-    const client = range && this.#byName.get(nameOf(range.master))
-    if (client === undefined) throw new ProtocolError(`no node of the cluster serves slot ${slot}`)
-    return client
-  }
-}
-
-async function ready(clients: readonly RedisClient[]): Promise<void> {
-  try {
-    await Promise.all(clients.map(client => client.ready()))
-  } catch (error) {
-    await Promise.all(clients.map(client => client.close()))
-    throw error
+  close(): Promise<void> {
+    return this.#store.close()
   }
 }
 
