@@ -5,6 +5,8 @@ export interface TcpProxy {
   readonly port: number
   /** `redis://127.0.0.1:<port>` */
   readonly url: string
+  /** How many were made to it so far. */
+  readonly connections: number
   /** From now on what the server answers stays here; what clients send still reaches the server. */
   holdReplies(): void
   /** Lets what was held, and what follows, through. */
@@ -20,6 +22,7 @@ export interface TcpProxy {
  */
 export async function startTcpProxy(targetPort: number, replyDelayMs = 0, port = 0): Promise<TcpProxy> {
   const pairs = new Set<[Socket, Socket]>()
+  let connections = 0
   let holding = false
   let held: (() => void)[] = []
 
@@ -28,6 +31,7 @@ export async function startTcpProxy(targetPort: number, replyDelayMs = 0, port =
     else arrive()
   }
   const server = createServer(client => {
+    connections++
     const upstream = connect(targetPort, '127.0.0.1')
     const pair: [Socket, Socket] = [client, upstream]
     pairs.add(pair)
@@ -58,6 +62,9 @@ export async function startTcpProxy(targetPort: number, replyDelayMs = 0, port =
   return {
     port: address.port,
     url: `redis://127.0.0.1:${address.port}`,
+    get connections() {
+      return connections
+    },
     holdReplies() {
       holding = true
     },

@@ -34,11 +34,15 @@ export function targetOf(store: string | RedisStoreOptions | UserClient): RedisT
 export function keyPrefixOf(store: string | RedisStoreOptions | UserClient): string | undefined {
   // Commands are methods: `client` is one of them.
   const client = typeof store === 'object' && !isUserClient(store) ? store.client : store
-  if (typeof client !== 'object' || !('options' in client)) return undefined
-  const { options } = client
-  const prefix =
-    typeof options === 'object' && options !== null && 'keyPrefix' in options ? options.keyPrefix : ''
+  if (typeof client !== 'object') return undefined
+  // Clusters and Sentinels of node-redis show no other option.
+  const prefix = '_keyPrefix' in client ? client._keyPrefix : optionOf(client, 'keyPrefix')
   return typeof prefix === 'string' && prefix !== '' ? prefix : undefined
+}
+
+function optionOf(client: object, name: string): unknown {
+  const options: unknown = 'options' in client ? client.options : undefined
+  return typeof options === 'object' && options !== null ? Reflect.get(options, name) : undefined
 }
 
 function targetOfClient(client: UserClient, allowReplay: boolean): RedisTarget {
