@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { Op } from '../core/step.js'
 import { OptionError } from '../errors.js'
 import { show } from '../policy/refusal.js'
 
@@ -22,14 +23,22 @@ const Manifest = z.object({
   stateVersion: z.int(),
   /** `shards`: where the configuration names none; 0.9.0 does not tell. */
   keys: z.object({ layout: z.string(), shards: z.int().optional() }).default({ layout: 'sl1' }),
-  golden: FileDigest.optional(),
+  /** `decide`: SHA-256 of the script that the examples were made for. */
+  golden: FileDigest.extend({ decide: z.string() }).optional(),
   scripts: z.record(z.string(), ScriptEntry),
   functions: FileDigest.extend({ library: z.string() }).optional(),
 })
 
 const KeyExample = z.looseObject({ story: z.string(), key: z.string() })
-const StateStep = z.looseObject({
-  op: z.string(),
+const StateStep = z.object({
+  nowUs: z.number(),
+  /** From this step on. */
+  plan: z.record(z.string(), z.unknown()).optional(),
+  op: z.enum(Object.keys(Op) as [keyof typeof Op, ...(keyof typeof Op)[]]),
+  n: z.number(),
+  at: z.number().default(0),
+  lease: z.string().optional(),
+  /** What the key holds after the step; without it, the step writes nothing. */
   state: z.union([z.string(), z.array(z.number())]).optional(),
 })
 const StateStory = z.object({ algorithm: z.string(), story: z.string(), steps: z.array(StateStep) })
@@ -37,6 +46,7 @@ const Golden = z.object({ keys: z.array(KeyExample), states: z.array(StateStory)
 
 export type ReleaseManifest = Readonly<z.infer<typeof Manifest>>
 export type Golden = Readonly<z.infer<typeof Golden>>
+export type StateStep = Readonly<z.infer<typeof StateStep>>
 export type StateStory = Readonly<z.infer<typeof StateStory>>
 
 /** What one release of Sluice does with keys and states, as its folder says. */
@@ -46,6 +56,8 @@ export interface Release {
   readonly manifest: ReleaseManifest
   /** Keys and states by example; undefined in 0.9.0, which has none, and where the file is damaged. */
   readonly golden: Golden | undefined
+  /** The script that writes the states; undefined where its file is damaged. */
+  readonly decide: string | undefined
   /** Files that are not what the manifest describes. */
   readonly damage: readonly Damage[]
 }
@@ -81,13 +93,15 @@ export function readRelease(path: string): Release {
     damage.push(found)
     return undefined
   }
-  for (const [name, script] of Object.entries(manifest.scripts)) read(`dist/${name}.lua`, script)
+  const scripts = Object.entries(manifest.scripts).map(
+    ([name, script]) => [name, read(`dist/${name}.lua`, script)] as const,
+  )
   if (functions !== undefined) read('dist/functions.lua', functions)
   const text = goldenDigest && read(GOLDEN, goldenDigest)
   const golden = text === undefined ? undefined : parseGolden(text)
   if (text !== undefined && golden === undefined)
     damage.push({ path: GOLDEN, problem: 'is no list of examples' })
-  return { name: path, manifest, golden, damage }
+  return { name: path, manifest, golden, decide: Object.fromEntries(scripts).decide, damage }
 }
 
 function readManifest(path: string): ReleaseManifest {
