@@ -18,9 +18,10 @@ export class RecordingEngine implements Engine {
     return this.#engine.source
   }
 
-  async decide(request: readonly Check[], options?: DecideOptions): Promise<Outcome> {
+  async decide(request: readonly Check[], { signal, caller }: DecideOptions = {}): Promise<Outcome> {
     try {
-      const outcome = await this.#engine.decide(request, options)
+      // Without `deferred`: that promise is settled for whoever waits, and may be before the store has said anything.
+      const outcome = await this.#engine.decide(request, { signal, caller })
       for (const [i, check] of request.entries()) this.#record(decidedEntry(check, outcome, i))
       return outcome
     } catch (error) {

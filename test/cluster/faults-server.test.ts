@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/core/time.js'
+import type { Store } from '../../src/engine/engine-options.js'
 import type { GuardSettings } from '../../src/engine/guard-options.js'
 import { createLimiter } from '../../src/limiter.js'
+import { STORE_KINDS } from '../support/clients.js'
 import { aboveLine } from '../support/history.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import {
@@ -22,7 +24,7 @@ import {
 /** A pause of half a minute in production; here long enough for a few hundred checks to pile up. */
 const PAUSE_MS = Number(process.env.SLUICE_TEST_PAUSE_MS ?? 2000)
 const FLUSH_EVERY_MS = 100
-const REPLICAS = 3
+const REPLICAS = STORE_KINDS.length + 1
 
 const running: { stop(): Promise<void> }[] = []
 
@@ -47,8 +49,14 @@ function expectWithinShares(fleet: FleetUnderLoad): void {
   }
 }
 
-async function startFleet(store: string, limiter: GuardSettings = {}): Promise<FleetUnderLoad> {
-  const fleet = new FleetUnderLoad({ stores: Array.from({ length: REPLICAS }, () => store), limiter })
+/** A fleet in which no replica is like the other: each client, and scripts as functions. */
+const storesOf = (port: number): readonly Store[] => [
+  ...STORE_KINDS.map(({ store }) => store({ port })),
+  { url: `redis://127.0.0.1:${port}`, scripts: 'functions' },
+]
+
+async function startFleet({ port }: RedisServer, limiter: GuardSettings = {}): Promise<FleetUnderLoad> {
+  const fleet = new FleetUnderLoad({ stores: storesOf(port), limiter })
   running.push(fleet)
   await fleet.untilDecided(200)
   return fleet
@@ -56,7 +64,7 @@ async function startFleet(store: string, limiter: GuardSettings = {}): Promise<F
 
 test('Redis killed under load and started again without its data: two bounds at most, and nothing hangs', async () => {
   const first = await startServer()
-  const fleet = await startFleet(first.url, { onStoreFailure: 'local', replicas: REPLICAS })
+  const fleet = await startFleet(first, { onStoreFailure: 'local', replicas: REPLICAS })
   await first.stop()
   // One machine: the clocks of its servers and of this process are one.
   const deadUs = systemClock.nowUs()
@@ -91,7 +99,7 @@ test('Redis killed and started again with its append-only file: the bound itself
   const folder = mkdtempSync(join(tmpdir(), 'sluice-aof-'))
   const args = ['--appendonly', 'yes', '--appendfsync', 'always', '--dir', folder]
   const first = await startServer(args)
-  const fleet = await startFleet(first.url)
+  const fleet = await startFleet(first)
   await first.stop()
   await fleet.untilUndecided(200)
   const second = await startServer(args, first.port)
@@ -105,8 +113,7 @@ test('Redis killed and started again with its append-only file: the bound itself
 test('a fleet that is up before Redis is: each replica lets pass its share, and then the store decides', async () => {
   const { port, stop } = await startRedis()
   await stop()
-  const store = `redis://127.0.0.1:${port}`
-  const fleet = new FleetUnderLoad({ stores: [store, store, store], limiter: { replicas: REPLICAS } })
+  const fleet = new FleetUnderLoad({ stores: storesOf(port), limiter: { replicas: REPLICAS } })
   running.push(fleet)
   await fleet.untilUndecided(400)
   expect(fleet.decided).toBe(0)
@@ -121,7 +128,7 @@ test('a fleet that is up before Redis is: each replica lets pass its share, and 
 
 test('Redis stopped and let go on: what was asked meanwhile is decided once, and exactly', async () => {
   const server = await startServer()
-  const fleet = await startFleet(server.url)
+  const fleet = await startFleet(server)
   process.kill(server.pid, 'SIGSTOP')
   await sleep(PAUSE_MS)
   process.kill(server.pid, 'SIGCONT')
@@ -136,7 +143,7 @@ test('Redis stopped and let go on: what was asked meanwhile is decided once, and
 
 test('SCRIPT FLUSH every 100 ms: no check fails, and none is charged twice', async () => {
   const server = await startServer()
-  const fleet = await startFleet(server.url)
+  const fleet = await startFleet(server)
   for (let flushes = 0; flushes < 15; flushes++) {
     await server.cli('SCRIPT', 'FLUSH')
     await sleep(FLUSH_EVERY_MS)
@@ -149,7 +156,7 @@ test('SCRIPT FLUSH every 100 ms: no check fails, and none is charged twice', asy
 
 test('out of memory with noeviction: nothing is charged, and all goes on once there is room', async () => {
   const server = await startServer(['--maxmemory-policy', 'noeviction'])
-  const fleet = await startFleet(server.url)
+  const fleet = await startFleet(server)
   await server.cli('CONFIG', 'SET', 'maxmemory', '1')
   // Refusals write nothing and are decided all the same; keys have to end before there is anything to write.
   await server.cli('FLUSHALL')
@@ -174,7 +181,7 @@ test('a server that evicts: a warning with the way out, and what it takes starts
   expect(await warned).toMatch(/allkeys-lru.*starts anew.*'volatile-ttl'/)
   await limiter.close()
 
-  const fleet = await startFleet(server.url)
+  const fleet = await startFleet(server)
   // Less than it holds: it takes whatever it can.
   await server.cli('CONFIG', 'SET', 'maxmemory', '1')
   while (/^evicted_keys:0\r?$/m.test(await server.cli('INFO', 'stats'))) await fleet.untilEnded(10)
@@ -191,7 +198,7 @@ test('a server that evicts: a warning with the way out, and what it takes starts
 test('a server that turns into a read-only replica, and back: nothing is charged meanwhile', async () => {
   const server = await startServer()
   const other = await startServer()
-  const fleet = await startFleet(server.url)
+  const fleet = await startFleet(server)
   await server.cli('REPLICAOF', '127.0.0.1', String(other.port))
   const demotedUs = systemClock.nowUs()
   await fleet.untilUndecided(200)
@@ -210,7 +217,7 @@ test('a server that turns into a read-only replica, and back: nothing is charged
 
 test('a key of the wrong type: its user gets the error that names it, and all others are counted as ever', async () => {
   const server = await startServer()
-  const fleet = await startFleet(server.url)
+  const fleet = await startFleet(server)
   const key = await server.cli('--scan', '--pattern', '*:gcra:gcra:user-0')
   // At once: under load the key would be back between two commands.
   const replace = `redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'not', 'ours')`
