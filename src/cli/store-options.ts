@@ -1,15 +1,27 @@
+import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import type { Limiter } from '../limiter/types.js'
 import { createLimiter } from '../limiter.js'
-import { UsageError } from './exit-codes.js'
+import type { RedisStoreOptions } from '../redis/store-options.js'
+import { FileError, UsageError } from './exit-codes.js'
 import { addPolicyOptions, type PolicyOptions, positiveInteger, readPolicyOptions } from './policy-options.js'
 
 /** Options that say where the counters are. */
-export interface StoreOptions {
+export interface AddressOptions {
   readonly store?: string
+  readonly tlsCa?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+}
+
+/** Options that say which counters, and where. */
+export interface StoreOptions extends AddressOptions {
   readonly prefix?: string
   readonly shards?: number
 }
+
+/** A store as an address, or with the certificates to reach it. */
+export type NamedStore = string | RedisStoreOptions
 
 export type LimiterCliOptions = StoreOptions & PolicyOptions
 
@@ -25,7 +37,14 @@ export function addStoreOptions(
   { keys, files = false }: { readonly keys: boolean; readonly files?: boolean },
 ): Command {
   const stores = files ? `${REDIS_STORES}, or 'file:PATH'` : REDIS_STORES
-  command.addOption(new Option('--store <address>', `where the counters are: ${stores}`).env('SLUICE_STORE'))
+  command
+    .addOption(new Option('--store <address>', `where the counters are: ${stores}`).env('SLUICE_STORE'))
+    .option(
+      '--tls-ca <file>',
+      'certificates (PEM) of the authorities that may have signed those of the servers',
+    )
+    .option('--tls-cert <file>', 'a certificate of ours (PEM), where the servers ask for one')
+    .option('--tls-key <file>', 'its key (PEM)')
   if (!keys) return command
   return command
     .option('--prefix <text>', 'what the limiters write before their keys')
@@ -35,12 +54,26 @@ export function addStoreOptions(
 export const addLimiterOptions = (command: Command): Command =>
   addPolicyOptions(addStoreOptions(command, { keys: true, files: true }))
 
-/** The store that was named: these commands look at counters of others, so there is none without. */
-export function requiredStore({ store }: StoreOptions): string {
+/**
+ * The store that was named: these commands look at counters of others, so there is none without.
+ *
+ * @throws UsageError, FileError
+ */
+export function requiredStore({ store, tlsCa, tlsCert, tlsKey }: AddressOptions): NamedStore {
   if (store === undefined) {
     throw new UsageError('there is no store; give --store redis://host:6379, or set SLUICE_STORE')
   }
-  return store
+  const pem = { ca: readPem(tlsCa), cert: readPem(tlsCert), key: readPem(tlsKey) }
+  return Object.values(pem).every(file => file === undefined) ? store : { url: store, tls: pem }
+}
+
+function readPem(path: string | undefined): Uint8Array | undefined {
+  if (path === undefined) return undefined
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new FileError(`cannot read '${path}': ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
 }
 
 /**

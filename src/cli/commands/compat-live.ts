@@ -9,7 +9,7 @@ import { addStoreOptions, requiredStore, type StoreOptions } from '../store-opti
 
 const SAMPLE = 10_000
 
-interface CompatLiveOptions extends Pick<StoreOptions, 'store' | 'prefix'> {
+interface CompatLiveOptions extends Omit<StoreOptions, 'shards'> {
   readonly redis?: string
   readonly sample: number
   readonly json: boolean
@@ -37,7 +37,9 @@ export function addCompatLiveCommand(compat: Command, output: Output): void {
     .addHelpText('after', EXAMPLES)
     .action(async (options: CompatLiveOptions) => {
       const { redis, sample, prefix, json } = options
-      const store = await connectNodes(targetOf(redis ?? requiredStore(options)))
+      const store = await connectNodes(
+        targetOf(requiredStore(redis === undefined ? options : { ...options, store: redis })),
+      )
       try {
         for (const { address, error } of store.unreachable)
           output.note(`warning: ${address}: ${error.message}`)

@@ -7,9 +7,9 @@ import { countText, durationText, printable } from '../../replay/render/wording.
 import { Exit, UsageError } from '../exit-codes.js'
 import { decodeState, type KeyState, type StateField } from '../key-state.js'
 import type { Output } from '../output.js'
-import { addStoreOptions, requiredStore, type StoreOptions } from '../store-options.js'
+import { type AddressOptions, addStoreOptions, type NamedStore, requiredStore } from '../store-options.js'
 
-interface InspectCliOptions extends Pick<StoreOptions, 'store'> {
+interface InspectCliOptions extends AddressOptions {
   readonly json: boolean
 }
 
@@ -46,8 +46,8 @@ export function addInspectCommand(program: Command, output: Output, onExit: (cod
     })
 }
 
-async function readKey(key: string, url: string): Promise<{ found: InspectedKey; nowUs: number }> {
-  const engine = createRedisEngine({ store: url })
+async function readKey(key: string, store: NamedStore): Promise<{ found: InspectedKey; nowUs: number }> {
+  const engine = createRedisEngine({ store })
   try {
     const { keys, nowUs } = await engine.inspect([key])
     return { found: keys[0] as InspectedKey, nowUs }

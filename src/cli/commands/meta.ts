@@ -11,7 +11,7 @@ import type { Output } from '../output.js'
 import { positiveInteger } from '../policy-options.js'
 import { addStoreOptions, requiredStore, type StoreOptions } from '../store-options.js'
 
-interface MetaCliOptions extends Pick<StoreOptions, 'store' | 'prefix'> {
+interface MetaCliOptions extends Omit<StoreOptions, 'shards'> {
   readonly setShards?: number
   readonly force: boolean
   readonly json: boolean

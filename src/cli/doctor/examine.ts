@@ -4,6 +4,7 @@ import type { RedisClient } from '../../redis/redis-client.js'
 import { ask, connectNodes, type StoreNodes } from '../../redis/store-nodes.js'
 import { targetOf } from '../../redis/targets/target-of.js'
 import { SHARD_TAGS } from '../../shard-tags.js'
+import type { NamedStore } from '../store-options.js'
 import { type Finding, failed, ok, warning } from './finding.js'
 import { checkRights } from './rights.js'
 import { type Ask, checkServer } from './server-checks.js'
@@ -11,7 +12,7 @@ import { readInfo } from './server-info.js'
 import { checkCluster, checkMeta, checkTrial, SCRATCH_POLICY } from './store-checks.js'
 
 export interface ExamineOptions {
-  readonly store: string
+  readonly store: NamedStore
   readonly prefix: string | undefined
   readonly shards: number | undefined
   /** The clock of this machine, ms since the Unix epoch. */

@@ -9,6 +9,7 @@ import { SLOTS, type SlotRange } from '../../redis/cluster-slots.js'
 import { readMeta, STATE_VERSION } from '../../redis/meta.js'
 import { ask, type StoreNodes } from '../../redis/store-nodes.js'
 import { plural } from '../../replay/render/wording.js'
+import type { NamedStore } from '../store-options.js'
 import { type Finding, failed, ok, skipped } from './finding.js'
 
 /** The name of a policy that nobody has, for keys of a moment. */
@@ -28,8 +29,10 @@ export async function checkCluster({ slots, nodes, unreachable }: StoreNodes): P
       'every master must be reachable from here, by the address that CLUSTER SLOTS tells',
     )
   }
-  const views = await Promise.all(nodes.map(node => ask(node, 'CLUSTER', 'INFO')))
-  const isBroken = views.some(view => !String(view).includes('cluster_state:ok'))
+  const views = await Promise.allSettled(nodes.map(node => ask(node, 'CLUSTER', 'INFO')))
+  const isBroken = views.some(
+    view => view.status === 'fulfilled' && !String(view.value).includes('cluster_state:ok'),
+  )
   if (covered < SLOTS || isBroken) {
     return failed(
       'cluster',
@@ -77,7 +80,7 @@ export async function checkMeta(
 }
 
 export interface TrialOptions {
-  readonly store: string
+  readonly store: NamedStore
   readonly prefix: string | undefined
 }
 

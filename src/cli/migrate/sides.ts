@@ -3,7 +3,7 @@ import { type MigrationSide, policiesOfSide } from '../../compat/migrate/sides.j
 import type { PoliciesInput } from '../../policy.js'
 import { FileError, UsageError } from '../exit-codes.js'
 import { type PolicyOptions, readPolicyOptions } from '../policy-options.js'
-import { requiredStore, type StoreOptions } from '../store-options.js'
+import { type NamedStore, requiredStore, type StoreOptions } from '../store-options.js'
 
 export const DIALECT_NAMES = ['sluice', 'rate-limiter-flexible', 'rate-limit-redis', 'mcp-gateway'] as const
 type DialectName = (typeof DIALECT_NAMES)[number]
@@ -30,7 +30,8 @@ export function readSides(options: SideOptions): {
   readonly to: MigrationSide
 } {
   const store = requiredStore(options)
-  const toStore = options.toStore ?? store
+  const toStore =
+    options.toStore === undefined ? store : requiredStore({ ...options, store: options.toStore })
   const { from, to } = options
   const isForeign = from !== 'sluice' || to !== 'sluice'
   if (isForeign && options.limiters === undefined) {
@@ -74,7 +75,7 @@ function readPolicies(options: PolicyOptions, other: MigrationSide): PoliciesInp
 }
 
 const sluiceSide = (
-  store: string,
+  store: NamedStore,
   policies: PoliciesInput,
   { prefix, shards }: { readonly prefix?: string | undefined; readonly shards?: number | undefined },
 ) => ({
@@ -87,7 +88,7 @@ const sluiceSide = (
 
 function foreignSide(
   dialect: Exclude<DialectName, 'sluice'>,
-  store: string,
+  store: NamedStore,
   file: string,
   { generation }: SideOptions,
 ): MigrationSide {
