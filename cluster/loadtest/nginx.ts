@@ -46,6 +46,8 @@ ${gateways.map(gateway => `    server 127.0.0.1:${gateway} max_fails=0;`).join('
   server {
     listen 127.0.0.1:${port};
     keepalive_requests 1000000;
+    # Longer than any run: a connection that is closed while a request is on its way to it looks like an error.
+    keepalive_timeout 1h;
     location = /nginx { return 204; }
     location / {
       proxy_pass http://gateways;
