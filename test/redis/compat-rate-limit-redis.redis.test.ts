@@ -97,6 +97,20 @@ describe('a replica on rate-limit-redis and one on Sluice', () => {
     expect((await (theirs as RedisStore).get('u'))?.totalHits).toBe(2)
   })
 
+  test('a limit for one call, as where theirs is a function', async () => {
+    const { theirs, ours } = await pair({ limit: 5 })
+    await theirs.increment('u')
+    expect(await ours.check('api', 'u', { limit: 2 })).toMatchObject({
+      allowed: true,
+      limit: 2,
+      remaining: 0,
+    })
+    expect(await ours.check('api', 'u', { limit: 2 })).toMatchObject({ allowed: false })
+    expect(await ours.check('api', 'u')).toMatchObject({ allowed: true, remaining: 1 })
+    // @ts-expect-error the names of the limiters are those of the policies
+    await expect(ours.check('apy', 'u')).rejects.toMatchObject({ code: 'ERR_SLUICE_UNKNOWN_POLICY' })
+  })
+
   test('see what the other gave back and forgot', async () => {
     const { theirs, ours } = await pair({ limit: 5 })
     const { receipt } = await ours.check('api', 'u', { cost: 3 })
@@ -155,6 +169,21 @@ describe('what is wrong with a dialect', () => {
     expect(open({ dialect: 'rate-limit-redis', store: 'redis://localhost', limiters: {} })).toThrow(
       /limiters: is empty/,
     )
+  })
+
+  test.each<[unknown, RegExp]>([
+    [undefined, /undefined is not an object of options/],
+    [{ dialect: 'rate-limit-redis', limiters: { a: { limit: 1 } } }, /store: is missing/],
+    [
+      { dialect: 'rate-limit-redis', store: 'redis://localhost', limiter: {} },
+      /'limiter' is not an option of the dialect 'rate-limit-redis'; .*did you mean 'limiters'/,
+    ],
+    [
+      { dialect: 'rate-limit-redis', store: 'http://localhost', limiters: { a: { limit: 1 } } },
+      /'http:\/\/localhost'/,
+    ],
+  ])('as a whole: %j', (options, message) => {
+    expect(open(options)).toThrow(message)
   })
 
   test('all at once, with what stands in the place of an option of theirs', () => {

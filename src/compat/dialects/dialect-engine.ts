@@ -43,11 +43,13 @@ export interface McpGatewayDialect {
 
 export type DialectOptions = RateLimiterFlexibleDialect | RateLimitRedisDialect | McpGatewayDialect
 
-const DIALECTS: readonly DialectOptions['dialect'][] = [
-  'mcp-gateway',
-  'rate-limiter-flexible',
-  'rate-limit-redis',
-]
+/** Options by dialect. */
+const OPTIONS: Readonly<Record<DialectOptions['dialect'], readonly string[]>> = {
+  'mcp-gateway': ['dialect', 'store', 'config', 'generation', 'clock'],
+  'rate-limiter-flexible': ['dialect', 'store', 'limiters'],
+  'rate-limit-redis': ['dialect', 'store', 'limiters'],
+}
+const DIALECTS = Object.keys(OPTIONS)
 
 /**
  * Makes an engine that reads and writes the keys of another system by that system's own arithmetic, so that replicas of
@@ -71,6 +73,7 @@ export function createDialectEngine<const N extends string>(
 ): DialectEngine<Readonly<Record<N, FixedWindowOptions>>>
 export function createDialectEngine(options: McpGatewayDialect): GatewayEngine
 export function createDialectEngine(options: DialectOptions): DialectEngine {
+  assertOptions(options)
   // Connects last, when everything else about the options is known to be right.
   const connect = () => new DialectConnection(options.store)
   switch (options.dialect) {
@@ -78,17 +81,32 @@ export function createDialectEngine(options: DialectOptions): DialectEngine {
       return new CounterEngine(rateLimiterFlexible(options.limiters), connect())
     case 'rate-limit-redis':
       return new CounterEngine(rateLimitRedis(options.limiters), connect())
-    case 'mcp-gateway':
-      return new GatewayEngine(
-        readGatewayConfig(options.config, options.generation),
-        connect(),
-        options.clock,
-      )
-    default: {
-      const { dialect } = options as { readonly dialect?: unknown }
-      throw new OptionError(
-        `${show(dialect)} is not a dialect; dialects are ${list(DIALECTS)}${didYouMean(String(dialect), DIALECTS)}`,
-      )
+    case 'mcp-gateway': {
+      const setup = readGatewayConfig(options.config, options.generation)
+      return new GatewayEngine(setup, connect(), options.clock)
     }
   }
+}
+
+/** What the dialects' own readers do not see. @throws OptionError */
+function assertOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError(
+      `${show(options)} is not an object of options, such as { dialect: 'rate-limit-redis', store, limiters }`,
+    )
+  }
+  const { dialect, store } = options as { readonly dialect?: unknown; readonly store?: unknown }
+  const names = Object.entries(OPTIONS).find(([name]) => name === dialect)?.[1]
+  if (names === undefined) {
+    throw new OptionError(
+      `${show(dialect)} is not a dialect; dialects are ${list(DIALECTS)}${didYouMean(String(dialect), DIALECTS)}`,
+    )
+  }
+  const unknown = Object.keys(options).find(name => !names.includes(name))
+  if (unknown !== undefined) {
+    throw new OptionError(
+      `${show(unknown)} is not an option of the dialect '${dialect}'; options are ${list(names)}${didYouMean(unknown, names)}`,
+    )
+  }
+  if (store === undefined) throw new OptionError("store: is missing; give 'redis://host:6379', or a client")
 }
