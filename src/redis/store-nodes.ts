@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PermissionError, ProtocolError, type SluiceError, StoreUnavailableError } from '../errors.js'
+import { PermissionError, ProtocolError, StoreUnavailableError } from '../errors.js'
 import { nameOf, readSlots, type SlotRange, slotOf } from './cluster-slots.js'
 import { type NodeAddress, type RedisClient, type RedisTarget, ServerError } from './redis-client.js'
 import { translateServerError } from './server-errors.js'
@@ -29,7 +29,7 @@ export async function connectNodes(target: RedisTarget): Promise<StoreNodes> {
   if (target.kind === 'cluster') return connectMasters(target)
   const client = target.connect()
   try {
-    await client.ready()
+    await ready(client)
   } catch (error) {
     await close([client])
     throw error
@@ -49,7 +49,7 @@ async function connectMasters(target: ClusterTarget): Promise<StoreNodes> {
   const slots = await slotsOf(target)
   const masters = new Map(slots.map(({ master }) => [nameOf(master), master]))
   const clients = [...masters].map(([address, master]) => ({ address, client: target.connectNode(master) }))
-  const attempts = await Promise.allSettled(clients.map(({ client }) => client.ready()))
+  const attempts = await Promise.allSettled(clients.map(({ client }) => ready(client)))
   const byAddress = new Map<string, RedisClient>()
   const unreachable: { address: string; error: Error }[] = []
   for (const [index, { address, client }] of clients.entries()) {
@@ -93,7 +93,7 @@ async function slotsOf({ seeds, connectNode }: ClusterTarget): Promise<readonly 
 }
 
 async function askForSlots(client: RedisClient, seed: NodeAddress): Promise<readonly SlotRange[]> {
-  await client.ready()
+  await ready(client)
   const slots = readSlots(await ask(client, 'CLUSTER', 'SLOTS'), seed)
   if (slots === undefined) throw new ProtocolError(`${client.address} does not tell the slots of its cluster`)
   return slots
@@ -110,14 +110,8 @@ export async function ask(
   command: string,
   ...args: readonly string[]
 ): Promise<unknown> {
-  const given = new AbortController()
-  const late = sleep(ANSWER_MS, undefined, { signal: given.signal }).then((): SluiceError => {
-    throw new StoreUnavailableError(
-      `${client.address} has not answered ${command} within ${ANSWER_MS / 1000} s`,
-    )
-  })
   try {
-    return await Promise.race([client.call(command, ...args), late])
+    return await inTime(client.call(command, ...args), `${client.address} has not answered ${command}`)
   } catch (error) {
     if (error instanceof ServerError && /^(?:NOPERM|ERR unknown (?:sub)?command)\b/.test(error.message)) {
       throw new PermissionError(`${client.address} does not let this user run ${command}: ${error.message}`, {
@@ -125,6 +119,21 @@ export async function ask(
       })
     }
     throw translateServerError(error)
+  }
+}
+
+/** A server that stands still takes connections, and says nothing. */
+const ready = (client: RedisClient): Promise<void> =>
+  inTime(client.ready(), `${client.address} takes connections and does not answer`)
+
+/** @throws StoreUnavailableError when it takes longer than a person is to wait */
+async function inTime<T>(answer: Promise<T>, otherwise: string): Promise<T> {
+  const given = new AbortController()
+  const late = sleep(ANSWER_MS, undefined, { signal: given.signal }).then((): never => {
+    throw new StoreUnavailableError(`${otherwise} within ${ANSWER_MS / 1000} s`)
+  })
+  try {
+    return await Promise.race([answer, late])
   } finally {
     given.abort()
     late.catch(() => {})

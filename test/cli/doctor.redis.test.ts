@@ -160,6 +160,14 @@ test('a server that cannot be reached ends with 3', async () => {
   expect(findings).toMatchObject([{ check: 'connection', status: 'failed' }])
 })
 
+test('a server that stands still is not waited for', async () => {
+  process.kill(server.pid, 'SIGSTOP')
+  closers.push(async () => process.kill(server.pid, 'SIGCONT'))
+  const { code, findings } = await doctor()
+  expect(code).toBe(3)
+  expect(findings).toMatchObject([{ found: expect.stringMatching(/takes connections and does not answer/) }])
+})
+
 test('of a cluster, every master is looked at, and every slot counted', async () => {
   const cluster = await startRedisCluster()
   closers.push(() => cluster.stop())
