@@ -1,4 +1,6 @@
 /** Sluice: a distributed rate limiter for fleets of services that share Redis. Start at `createLimiter`. */
+
+export type { BreakerState } from './core/breaker.js'
 export type { Algorithm } from './core/plan.js'
 export type { Clock } from './core/time.js'
 export type {
@@ -11,8 +13,19 @@ export type {
   Source,
 } from './decision.js'
 export type { FileStoreOptions, InProcessStore, Store } from './engine/engine-options.js'
+export type { DenyCacheSettings, GuardSettings } from './engine/guard-options.js'
 export * from './errors.js'
-export type { Asked, Call, EventName, LimiterEvents, Listener } from './events.js'
+export type {
+  Asked,
+  BreakerChange,
+  Call,
+  EventName,
+  LateReply,
+  LimiterEvents,
+  Listener,
+  StoreDown,
+  StoreUp,
+} from './events.js'
 export type { Explanation } from './explain.js'
 export type { Acquisition, Lease, RefusedLease } from './lease.js'
 export type { LimiterOptions } from './limiter/options.js'
@@ -47,6 +60,7 @@ export type {
   SeveralLimits,
   SlidingCounterOptions,
   SlidingWindowOptions,
+  StoreFailurePolicy,
   SubjectOf,
   TokenBucketOptions,
 } from './policy.js'

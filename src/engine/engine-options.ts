@@ -44,7 +44,10 @@ export interface EngineOptions {
   readonly prefix?: string | undefined
   /** Virtual shards in Redis, a power of two up to 1024, the same for all limiters on the same keys. Default: 32. */
   readonly shards?: number | undefined
-  /** Keys held at once by a store in this process. Default: 1,000,000. Full, it evicts first what ends first and refuses nobody. */
+  /**
+   * Keys held at once by a store in this process (default: 1,000,000), or while a store elsewhere is down (100,000). Full, it
+   * evicts first what ends first and refuses nobody.
+   */
   readonly maxKeys?: number | undefined
   /** Decides by this clock. Default: the wall clock in this process, the server's clock in Redis. For tests and replays. */
   readonly clock?: Clock | undefined

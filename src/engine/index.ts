@@ -5,6 +5,17 @@
 export type { Algorithm, Plan } from '../core/plan.js'
 export { Op, Status, type Step } from '../core/step.js'
 export type { Limit } from '../policy.js'
-export type { Check, CheckOutcome, DecideOptions, Engine, Outcome, Source, SyncEngine } from './engine.js'
+export type {
+  Caller,
+  Check,
+  CheckOutcome,
+  DecideOptions,
+  Deferred,
+  Engine,
+  FallbackMark,
+  Outcome,
+  Source,
+  SyncEngine,
+} from './engine.js'
 export type { EngineOptions } from './engine-options.js'
 export { openEngine } from './open-engine.js'

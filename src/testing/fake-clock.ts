@@ -6,8 +6,7 @@ import { type DurationText, parseDuration } from '../policy.js'
 const { setImmediate: realSetImmediate } = globalThis
 
 /** Lets promises settle that wait for no server: a deadline lets the event loop turn once before it strikes. */
-const settled = (): Promise<void> =>
-  new Promise(resolve => realSetImmediate(() => realSetImmediate(resolve)))
+const settled = (): Promise<void> => new Promise(resolve => realSetImmediate(() => realSetImmediate(resolve)))
 
 interface Timer {
   readonly dueUs: number
