@@ -3,8 +3,7 @@ import { type SluiceError, StoreUnavailableError } from '../errors.js'
 import { backoffMs } from './backoff.js'
 import { nameOf, readSlots, SLOTS, type SlotRange } from './cluster-slots.js'
 import { describeFailure } from './failure-hints.js'
-import type { NodeAddress, RedisClient } from './redis-client.js'
-import { translateServerError } from './server-errors.js'
+import { type NodeAddress, type RedisClient, ServerError } from './redis-client.js'
 
 /** A node that does not answer so long is passed over. */
 const ANSWER_MS = 1_000
@@ -151,7 +150,7 @@ export class ClusterMap {
     const connected = shuffled(this.#options.connected())
     const preferred = connected.filter(([node]) => node === this.#preferred)
     this.#preferred = undefined
-    const reasons = new Map<string, unknown>()
+    const reasons = new Map<string, string>()
     for (const asked of [preferred, connected.slice(0, ASKED_AT_ONCE)]) {
       const ranges = await firstOf(asked.map(([node, client]) => askSlots(node, client, reasons)))
       if (ranges !== undefined) return ranges
@@ -166,18 +165,18 @@ export class ClusterMap {
       const ranges = await firstOf(asked.map(node => this.#askStranger(node, reasons)))
       if (ranges !== undefined) return ranges
     }
-    const told = [...reasons].map(
-      ([name, why]) => `${name}: ${why instanceof Error ? describeFailure(why, true) : String(why)}`,
-    )
+    const told = [...reasons].map(([name, why]) => {
+      const text = why.replace(/; nothing was charged$/, '')
+      return text.includes(name) ? text : `${name}: ${text}`
+    })
     throw new StoreUnavailableError(
-      `no node of the cluster tells who serves its slots; nothing was charged; ${told.join('; ')}`,
-      { cause: [...reasons.values()][0] },
+      `no node of the cluster tells who serves its slots: ${told.join('; ')}; nothing was charged`,
     )
   }
 
   async #askStranger(
     node: NodeAddress,
-    reasons: Map<string, unknown>,
+    reasons: Map<string, string>,
   ): Promise<readonly SlotRange[] | undefined> {
     const client = this.#options.connectNode(node)
     try {
@@ -192,7 +191,7 @@ export class ClusterMap {
 async function askSlots(
   node: NodeAddress,
   client: RedisClient,
-  reasons: Map<string, unknown>,
+  reasons: Map<string, string>,
 ): Promise<readonly SlotRange[] | undefined> {
   let timer: NodeJS.Timeout | undefined
   const patience = new Promise<never>((_, reject) => {
@@ -204,11 +203,17 @@ async function askSlots(
     if (ranges !== undefined && ranges.length > 0) return ranges
     reasons.set(nameOf(node), ranges === undefined ? 'no answer to CLUSTER SLOTS' : 'it knows no slots')
   } catch (error) {
-    reasons.set(nameOf(node), translateServerError(error))
+    reasons.set(nameOf(node), describe(error))
   } finally {
     clearTimeout(timer)
   }
   return undefined
+}
+
+/** What a client says of itself has its hints already. */
+function describe(error: unknown): string {
+  if (error instanceof ServerError) return describeFailure(error, true)
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** The first that is not undefined; undefined when all are. */
