@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { RateLimiterRedis } from 'rate-limiter-flexible'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -265,6 +266,64 @@ describe('the property: old and new together admit no more than the limit in a w
   })
 })
 
+test('whatever both sides have counted, the new one is never laxer afterwards, and a second run finds nothing to do', async () => {
+  const ALGORITHMS = [
+    'fixed_window',
+    'sliding_window',
+    'sliding_counter',
+    'gcra',
+    'token_bucket',
+    'leaky_bucket',
+  ]
+  let runs = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...ALGORITHMS),
+      fc.array(
+        fc.record({
+          old: fc.integer({ min: 0, max: 15 }),
+          lifeMs: fc.integer({ min: 600_000, max: HOUR_MS }),
+          used: fc.integer({ min: 0, max: 10 }),
+        }),
+        { minLength: 1, maxLength: 12 },
+      ),
+      async (algorithm, drawn) => {
+        const turn = ++runs
+        const policies = hourly(algorithm)
+        const limiter = limiterOf(policies)
+        const users = drawn.map((user, i) => ({ ...user, name: `r${turn}-${i}`, before: 0 }))
+        await redis.flushall()
+        for (const user of users) {
+          if (user.old > 0) await redis.set(`login:${user.name}`, user.old, 'PX', user.lifeMs)
+          if (user.used > 0) await limiter.check('login', user.name, { cost: user.used })
+          user.before = (await limiter.peek('login', user.name)).remaining
+        }
+        const options = { from: flexible(), to: sluice(policies) }
+        await run(options)
+        const after = await everything()
+        for (const { name, old, lifeMs, before } of users) {
+          const { remaining, resetAfterMs } = await limiter.peek('login', name)
+          expect(remaining).toBe(Math.min(before, Math.max(0, 10 - old)))
+          // What all comes back together does so no sooner than it would have.
+          if (algorithm === 'fixed_window' && old > 0) expect(resetAfterMs).toBeGreaterThan(lifeMs - 10_000)
+        }
+        expect((await run(options)).counts).toMatchObject({ carried: 0 })
+        expect(await everything()).toEqual(after)
+      },
+    ),
+    { numRuns: 25 },
+  )
+})
+
+test('a server that evicts by frequency keeps no idle times, and is migrated all the same', async () => {
+  await redis.config('SET', 'maxmemory-policy', 'allkeys-lfu')
+  await theirs().consume('ann', 3)
+  expect(await run({ from: flexible(), to: sluice(hourly('gcra')) })).toMatchObject({
+    counts: { carried: 1 },
+  })
+  await redis.config('SET', 'maxmemory-policy', 'noeviction')
+})
+
 describe('other ways', () => {
   const gateway = (config: GatewayConfig): MigrationSide => ({
     dialect: 'mcp-gateway',
@@ -303,7 +362,7 @@ describe('other ways', () => {
     const before = createLimiter({ store: server.url, policies, shards: 1, deadline: '10s' })
     for (let user = 0; user < 40; user++) await before.check('login', `u${user}`, { cost: 1 + (user % 10) })
     await before.close()
-    await redis.set('sl1:meta', '{"stateVersion":1,"shards":32}')
+    await redis.set('sl1:meta', JSON.stringify({ stateVersion: 1, shards: DEFAULT_SHARDS }))
     const options = { from: { ...sluice(policies), shards: 1 } as MigrationSide, to: sluice(policies) }
     const first = await run(options)
     expect(first.counts.carried).toBeGreaterThan(20)

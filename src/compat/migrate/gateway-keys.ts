@@ -43,7 +43,7 @@ export function locateGatewayKey(setup: GatewaySetup, key: string): LocatedGatew
 /** What may stand before the path is a tenant, up to any colon. */
 function* tenantsOf(path: string): Generator<{ tenant?: string; rest: string }> {
   yield { rest: path }
-  for (let at = path.indexOf(':'); at > 0; at = path.indexOf(':', at + 1)) {
+  for (let at = path.indexOf(':', 1); at > 0; at = path.indexOf(':', at + 1)) {
     yield { tenant: path.slice(0, at), rest: path.slice(at + 1) }
   }
 }
