@@ -4,7 +4,8 @@
  *
  *   node scripts/build-lua.ts            write
  *   node scripts/build-lua.ts --check    fail when what is committed differs
- *   node scripts/build-lua.ts --freeze 0.9.0    also copy what was built to lua/releases/0.9.0, once
+ *   node scripts/build-lua.ts --freeze 1.0.0    also copy what was built to lua/releases/1.0.0, once, by the version
+ *                                               of package.json: the library of functions is named after it
  *
  * An include is expanded in place, at the indentation of its line, out of `include/` beside the file. Comments and blank lines stay in the source. A name
  * in capitals that `include/constants.lua` defines becomes its number.
@@ -44,7 +45,9 @@ const WIRE_VERSION = 1
 const STATE_VERSION = 1
 /** Version of the keys, as they begin, and the shards where nobody names a number: `src/keys.ts`. */
 const KEYS = { layout: 'sl1', shards: 32 }
-const PackageFile = z.object({ version: z.string() })
+const { version } = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(join(luaDir, '../package.json'), 'utf8')))
 
 const constants = new Map(
   readLines('include/constants')
@@ -100,7 +103,6 @@ function build(): Map<string, string> {
     files.set(`dist/${file}`, text)
     scripts[name] = { ...digests(text), ...contract }
   }
-  const { version } = PackageFile.parse(JSON.parse(readFileSync(join(luaDir, '../package.json'), 'utf8')))
   const library = buildLibrary(version, FUNCTIONS, texts)
   files.set('dist/functions.lua', library.text)
   const golden = buildGolden(new URL('../test/vectors/', import.meta.url))
@@ -143,6 +145,8 @@ for (const [path, text] of files) {
 }
 if (values.freeze) {
   const release = join(luaDir, 'releases', values.freeze)
+  if (values.freeze !== version)
+    throw new Error(`package.json has version ${version}: set it to ${values.freeze} first`)
   if (existsSync(release)) throw new Error(`lua/releases/${values.freeze} exists: a release is frozen once`)
   cpSync(join(luaDir, 'dist'), join(release, 'dist'), { recursive: true })
   for (const file of ['manifest.json', 'golden.json']) cpSync(join(luaDir, file), join(release, file))

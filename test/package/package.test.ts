@@ -96,6 +96,15 @@ describe('the packed package, installed in an empty project', () => {
     expect(stdout).toBe(`${shipped.version}\n`)
   })
 
+  test('tells by its command whether its releases may share keys, and what is on a server', async () => {
+    const sluice = join(project, 'node_modules/.bin/sluice')
+    const lua = join(project, 'node_modules/sluice/lua')
+    const compared = await run(sluice, ['compat', 'check', `${lua}/releases/0.9.0`, lua, '--shards', '128'])
+    expect(compared.stdout).toMatch(/^compatible/)
+    const live = await run(sluice, ['compat', 'live', '--redis', inject('redisUrl'), '--json'])
+    expect(JSON.parse(live.stdout)).toMatchObject({ nodes: [expect.anything()] })
+  })
+
   test.each([
     { module: 'nodenext', type: 'module' },
     { module: 'nodenext', type: 'commonjs' },

@@ -115,6 +115,10 @@ describe('a limiter that disagrees', () => {
     const limiter = createLimiter({ store: server.url, policies: { perUser: '5/m' } })
     closers.push(() => limiter.close())
     await expect(limiter.ready()).rejects.toBeInstanceOf(MetaMismatchError)
+    // No outage: nothing decides in its place, however often it is asked.
+    for (let i = 0; i < 8; i++) {
+      await expect(limiter.check('perUser', 'alice')).rejects.toBeInstanceOf(MetaMismatchError)
+    }
   })
 
   test('goes on by itself once the store was changed', async () => {
