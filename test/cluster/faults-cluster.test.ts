@@ -1,4 +1,6 @@
 import keySlot from 'cluster-key-slot'
+import { Cluster } from 'iovalkey'
+import { createCluster } from 'redis'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/core/time.js'
 import { createKeyBuilder } from '../../src/keys.js'
@@ -22,8 +24,14 @@ let master: ClusterNode
 
 beforeEach(async () => {
   cluster = await startRedisCluster({ masters: 3, replicas: 1 })
-  const store = { cluster: cluster.seeds.map(({ host, port }) => `${host}:${port}`) }
-  fleet = new FleetUnderLoad({ stores: [store, store, store] })
+  // No replica is like the other: each client, and scripts as functions.
+  const { seeds } = cluster
+  const stores = [
+    { cluster: seeds.map(({ host, port }) => `${host}:${port}`), scripts: 'functions' } as const,
+    new Cluster([...seeds], { lazyConnect: true }),
+    createCluster({ rootNodes: seeds.map(socket => ({ socket })) }),
+  ]
+  fleet = new FleetUnderLoad({ stores })
   await fleet.untilDecided(100)
   slot = keySlot(createKeyBuilder()(fleet.limitOf('gcra'), USER))
   master = await cluster.masterOf(slot)

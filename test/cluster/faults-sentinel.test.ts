@@ -1,3 +1,5 @@
+import { Redis } from 'iovalkey'
+import { createSentinel } from 'redis'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/core/time.js'
 import { type SentinelGroup, startSentinels } from '../support/redis-sentinel.js'
@@ -14,9 +16,14 @@ let fleet: FleetUnderLoad
 
 beforeEach(async () => {
   group = await startSentinels()
-  const nodes = group.nodes.map(({ host, port }) => `${host}:${port}`)
-  const store = { sentinel: { nodes, name: group.name } }
-  fleet = new FleetUnderLoad({ stores: [store, store, store] })
+  // No replica is like the other: each client.
+  const { nodes, name } = group
+  const stores = [
+    { sentinel: { nodes: nodes.map(({ host, port }) => `${host}:${port}`), name } },
+    new Redis({ sentinels: [...nodes], name, lazyConnect: true }),
+    createSentinel({ name, sentinelRootNodes: [...nodes] }),
+  ]
+  fleet = new FleetUnderLoad({ stores })
   await fleet.untilDecided(200)
 })
 

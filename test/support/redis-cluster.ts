@@ -111,10 +111,13 @@ class ProcessCluster implements RedisCluster {
   async join(masters: number): Promise<void> {
     const first = this.nodes[0] as ClusterNode
     const [, busPort] = (await first.cli('CONFIG', 'GET', 'cluster-port')).split('\n')
+    // Epochs of their own from the start: otherwise the nodes would have to settle them one by one. A node takes one only
+    // while it knows no other.
+    await Promise.all(
+      this.nodes.map((node, i) => command(node, 'CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1))),
+    )
     await Promise.all(
       this.nodes.map(async (node, i) => {
-        // Epochs of their own from the start: otherwise the nodes would have to settle them one by one.
-        await command(node, 'CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1))
         if (i < masters) {
           const from = Math.round((i * SLOTS) / masters)
           const to = Math.round(((i + 1) * SLOTS) / masters) - 1
