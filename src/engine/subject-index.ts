@@ -30,9 +30,10 @@ export class SubjectIndex {
   #mask = FIRST_SLOTS - 1
   #size = 0
   readonly #crowded = new Map<string, number>()
-  /** The text found last: a key that all share, or one whose turn it is, is asked for many times running. */
-  #lastText = ''
+  /** The key that a text was found for last, and the latest text that was twice running: one that all share, or a burst. */
   #lastKey = NONE
+  #repeatedText = ''
+  #repeatedKey = NONE
 
   constructor(rows: KeyRows, cell: number) {
     this.#rows = rows
@@ -41,11 +42,14 @@ export class SubjectIndex {
 
   /** The key of a text that is its own subject, or NONE: so it is for one that begins with a NUL. */
   findText(text: string): number {
-    if (text === this.#lastText) return this.#lastKey
+    if (text === this.#repeatedText) return this.#repeatedKey
     const key = codeAt(text, 0) === 0 ? NONE : this.find(text)
-    if (key !== NONE) {
-      this.#lastText = text
+    if (key !== this.#lastKey) {
       this.#lastKey = key
+    } else if (key !== NONE) {
+      // Not for each text: the collector has to be told of every young string that an old object holds.
+      this.#repeatedText = text
+      this.#repeatedKey = key
     }
     return key
   }
@@ -75,9 +79,10 @@ export class SubjectIndex {
   /** Takes out a key that is there. */
   delete(key: number): void {
     const subject = this.subjectOf(key)
-    if (key === this.#lastKey) {
-      this.#lastText = ''
-      this.#lastKey = NONE
+    if (key === this.#lastKey) this.#lastKey = NONE
+    if (key === this.#repeatedKey) {
+      this.#repeatedText = ''
+      this.#repeatedKey = NONE
     }
     this.#size--
     this.#vacate(key, hashOf(subject), subject)
