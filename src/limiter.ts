@@ -11,6 +11,7 @@ import { type EventName, Events, type Listener } from './events.js'
 import { type Explanation, explainPolicy } from './explain.js'
 import type { Acquisition } from './lease.js'
 import { Acquirer } from './limiter/acquire.js'
+import { atomicityWarning } from './limiter/atomicity.js'
 import { Dispatcher, type Request } from './limiter/dispatcher.js'
 import { type LimiterOptions, readOptions } from './limiter/options.js'
 import { PolicyTable } from './limiter/policy-table.js'
@@ -53,6 +54,9 @@ export function createLimiter(options: LimiterOptions): SyncLimiter {
   const timers = timersOf(clock)
   const events = new Events()
   const { engine, keyOf } = createEngine(options, (message, error) => events.warn(message, error))
+  const warning = engine.atomicWithin === 'group' ? atomicityWarning(compiled.byName.values()) : undefined
+  // Listeners come after this call.
+  if (warning !== undefined) queueMicrotask(() => events.warn(warning, undefined))
   const { clock: injected, maxKeys } = options
   const guarded = guard(engine, options, { timers, events, clock: injected, maxKeys })
   return new PolicyLimiter(

@@ -76,6 +76,11 @@ export interface Engine {
   partOf?(request: readonly Check[]): string | undefined
   /** A refusal changes what the store holds, so that each has to reach it: none is answered from what was refused before. */
   readonly countsRefusals?: true
+  /**
+   * `group`: a request over several groups of subjects (`group` of a policy) is decided at several places, one after the
+   * other. Without it, every request is one step.
+   */
+  readonly atomicWithin?: 'group' | undefined
   /** Resolves when the engine can decide; rejects with the reason when it cannot. */
   ready(): Promise<void>
   /** Lets requests under way finish, then gives back connections, files and memory. Idempotent. */

@@ -91,6 +91,7 @@ class ConnectedRedisEngine implements RedisEngine {
   readonly source = 'redis'
   /** Nodes of a cluster fail apart. */
   readonly partOf?: (request: readonly Check[]) => string | undefined
+  readonly atomicWithin: 'group' | undefined
   readonly #topology: Topology
   readonly #keyOf: KeyBuilder
   readonly #clock: Clock | undefined
@@ -114,6 +115,7 @@ class ConnectedRedisEngine implements RedisEngine {
       },
       onLoss: (error: ConnectionLostError) => onWarning(error.message, error),
     }
+    this.atomicWithin = target.kind === 'cluster' ? 'group' : undefined
     if (target.kind === 'server') {
       this.#topology = new ServerTopology(target.connect(), options)
     } else {

@@ -293,6 +293,21 @@ describe('requests over several slots of two limiters that compete', () => {
     await limiter.close()
   })
 
+  test('are what a limiter on a cluster warns of, policy by policy, when it is made', async () => {
+    const limiter = createLimiter({
+      store: cluster.store,
+      prefix: `warned-${first}`,
+      policies: { ...POLICIES, api: { limit: 5, window: '1m', by: ['tenant', 'user'], group: 'tenant' } },
+    })
+    const warnings: string[] = []
+    limiter.on('warning', ({ message }) => warnings.push(message))
+    await limiter.ready()
+    expect(warnings).toEqual([
+      expect.stringMatching(/seats, held \(by the whole subject\); api \(by tenant\)/),
+    ])
+    await limiter.close()
+  })
+
   test('hold leases at several nodes together, and release them together', async () => {
     const held = (subject: string, op: Op, leaseId: string): Check => ({
       ...consume(
