@@ -1,7 +1,10 @@
-/** Imports in `src/` go one way: down the table in `layers.ts`. Ends with 1 and one line per import that does not. */
+/**
+ * Imports in `src/` go one way, down the table in `layers.ts`, and programs that use the package use its public names.
+ * Ends with 1 and one line per import that does not.
+ */
 import { posix } from 'node:path'
 import { type Finding, projectFiles, readText, report } from './files.ts'
-import { type Layer, layers } from './layers.ts'
+import { type Layer, layers, publicUsers } from './layers.ts'
 
 const RELATIVE_IMPORT = /\b(?:from|import)\s*\(?\s*(['"])(\.[^'"]+)\1/g
 
@@ -47,5 +50,20 @@ function check(path: string): Finding[] {
   return findings
 }
 
+const isPublicUser = (path: string): boolean => publicUsers.some(own => path.startsWith(own))
+
+function checkPublicUser(path: string): Finding[] {
+  return [...importsOf(path)]
+    .filter(({ target }) => !isPublicUser(target))
+    .map(({ line, written }) => ({
+      place: `${path}:${line}`,
+      problem: `imports '${written}'. It uses the package as users do: by 'sluice' and 'sluice/…'.`,
+    }))
+}
+
 const files = projectFiles('src/*.ts', 'src/**/*.ts')
-report('imports', `${files.length} files`, files.flatMap(check))
+const users = projectFiles('cluster/**/*.ts').filter(isPublicUser)
+report('imports', `${files.length + users.length} files`, [
+  ...files.flatMap(check),
+  ...users.flatMap(checkPublicUser),
+])

@@ -1,3 +1,11 @@
+/** Programs outside `src/` that use the package as its users do, by its public name, and files of one another. */
+export const publicUsers: readonly string[] = [
+  'cluster/gateway/',
+  'cluster/loadtest/check-service.ts',
+  'cluster/loadtest/recording-engine.ts',
+  'cluster/loadtest/entries.ts',
+]
+
 /**
  * Which part of `src/` may import which: data goes down once and up once, and no part calls back into a higher one.
  * `scripts/check-imports.ts` enforces this table; the order and the reasons are in ARCHITECTURE.md.
