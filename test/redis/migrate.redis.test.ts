@@ -211,7 +211,8 @@ describe('while the old limiter still runs', () => {
 })
 
 const BEGINNING: MigrationPlace = {
-  node: 0,
+  done: [],
+  node: '',
   match: 0,
   cursor: undefined,
   scanned: 0,

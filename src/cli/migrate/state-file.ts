@@ -9,7 +9,8 @@ const Saved = z.strictObject({
   /** The command line, so that a file is not taken for another migration's. */
   command: z.string(),
   place: z.strictObject({
-    node: count,
+    done: z.array(z.string()),
+    node: z.string(),
     match: count,
     cursor: z.string().regex(/^\d+$/).optional(),
     scanned: count,

@@ -15,8 +15,10 @@ export type MigrationCounts = Readonly<Record<MigrationOutcome, number>>
 
 /** How far a migration has come: enough to go on from there in another process. */
 export interface MigrationPlace {
-  /** Which primary of the old store, and which pattern of keys there. */
-  readonly node: number
+  /** Addresses of the primaries of the old store that are through. */
+  readonly done: readonly string[]
+  /** The one under way, and which pattern of keys there. */
+  readonly node: string
   readonly match: number
   /** Of SCAN; undefined before the first page. */
   readonly cursor: string | undefined
@@ -25,6 +27,8 @@ export interface MigrationPlace {
   /** The old store's clock at the very beginning, us. */
   readonly startedUs: number
 }
+
+type WalkPlace = Pick<MigrationPlace, 'done' | 'node' | 'match' | 'cursor'>
 
 export interface MigrateOptions {
   /** Whose keys are read. They stay as they are. */
@@ -119,12 +123,20 @@ class Migration {
     this.#noteLive(await findLive(primaries, await this.#sample(), settleMs, signal))
 
     const totalKeys = await primaries.size()
-    for (let node = place?.node ?? 0; node < primaries.clients.length; node++) {
-      const first = node === place?.node ? place.match : 0
-      for (let match = first; match < this.#source.limiter.matches.length; match++) {
-        const isResumed = node === place?.node && match === place.match
-        await this.#walk(node, match, isResumed ? place.cursor : undefined, totalKeys)
+    const done: string[] = [...(place?.done ?? [])]
+    for (const client of primaries.clients) {
+      if (done.includes(client.address)) continue
+      const own = client.address === place?.node ? place : undefined
+      for (let match = own?.match ?? 0; match < this.#source.limiter.matches.length; match++) {
+        const from = {
+          done,
+          node: client.address,
+          match,
+          cursor: match === own?.match ? own.cursor : undefined,
+        }
+        await this.#walk(client, from, totalKeys)
       }
+      done.push(client.address)
     }
     return {
       applied: apply,
@@ -135,11 +147,10 @@ class Migration {
     }
   }
 
-  async #walk(node: number, match: number, from: string | undefined, totalKeys: number): Promise<void> {
+  async #walk(client: RedisClient, from: WalkPlace, totalKeys: number): Promise<void> {
     const { onPage, signal } = this.#options
-    const client = this.#source.primaries.clients[node] as RedisClient
-    const pattern = this.#source.limiter.matches[match] as string
-    let cursor = from
+    const pattern = this.#source.limiter.matches[from.match] as string
+    let { cursor } = from
     while (cursor !== '0') {
       signal?.throwIfAborted()
       const startMs = monotonicMs()
@@ -148,8 +159,8 @@ class Migration {
         await Promise.all(keys.slice(i, i + AT_ONCE).map(key => this.#carry(client, key)))
       }
       cursor = next
-      const place = { node, match, cursor, scanned: this.#scanned, counts: { ...this.#counts } }
-      onPage?.({ ...place, startedUs: this.#startedUs }, totalKeys)
+      const progress = { scanned: this.#scanned, counts: { ...this.#counts }, startedUs: this.#startedUs }
+      onPage?.({ ...from, done: [...from.done], cursor, ...progress }, totalKeys)
       await this.#pace(keys.length, startMs)
     }
   }
