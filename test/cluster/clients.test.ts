@@ -4,6 +4,7 @@ import { createCluster } from 'redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createRedisEngine, type RedisEngineOptions } from '../../src/engine/redis-engine.js'
 import { consume, hourly } from '../support/checks.js'
+import { NEEDED_COMMANDS, NEEDED_ON_CLUSTERS } from '../support/needed-commands.js'
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.js'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js'
 
@@ -14,7 +15,8 @@ let cluster: RedisCluster
 beforeAll(async () => {
   cluster = await startRedisCluster({ replicas: 0 })
   for (const node of cluster.nodes) {
-    await node.cli('ACL', 'SETUSER', 'sluice', 'on', `>${PASSWORD}`, '~*', '+@all')
+    const rules = ['~*', ...NEEDED_COMMANDS, ...NEEDED_ON_CLUSTERS, '+keys']
+    await node.cli('ACL', 'SETUSER', 'sluice', 'on', `>${PASSWORD}`, ...rules)
     await node.cli('ACL', 'SETUSER', 'default', 'resetpass', 'on', '>other')
   }
 })

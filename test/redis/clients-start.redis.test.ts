@@ -3,15 +3,11 @@ import { createRedisEngine } from '../../src/engine/redis-engine.js'
 import { createLimiter } from '../../src/limiter.js'
 import { consume, hourly } from '../support/checks.js'
 import { CLIENT_KINDS, STORE_KINDS, type StoreKind } from '../support/clients.js'
+import { NEEDED_COMMANDS } from '../support/needed-commands.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 
 /** A port that nothing listens on: TCPMUX is on no machine. */
 const NOBODY = 1
-
-/** As `docs/stores.md` says. */
-const NEEDED =
-  '+eval +evalsha +script|load +time +type +exists +get +mget +set +getrange +setrange +incrby +strlen +del +pttl +pexpire ' +
-  '+zadd +zrem +zremrangebyscore +zcount +zscore +zrange +zrangebyscore +zrevrange'
 
 let server: RedisServer
 let replica: RedisServer
@@ -27,7 +23,7 @@ beforeAll(async () => {
   await user('no-eval', '~*', '+@all', '-script', '-evalsha')
   await user('other-keys', '~other:*', '+@all')
   await user('no-select', '~*', '+@all', '-select')
-  await user('few', '~sl1:*', '-@all', ...NEEDED.split(' '))
+  await user('few', '~sl1:*', '-@all', ...NEEDED_COMMANDS)
 })
 afterAll(async () => {
   for (const started of [server, replica, node]) await started.stop()
