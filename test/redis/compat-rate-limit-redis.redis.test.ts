@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { RedisStore } from 'rate-limit-redis'
 import { RedisStore as RedisStore5 } from 'rate-limit-redis-5'
+import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { createDialectEngine } from '../../src/compat/index.js'
 import { Op, Status } from '../../src/core/step.js'
@@ -109,6 +110,21 @@ describe('a replica on rate-limit-redis and one on Sluice', () => {
     expect(await ours.check('api', 'u')).toMatchObject({ allowed: true, remaining: 1 })
     // @ts-expect-error the names of the limiters are those of the policies
     await expect(ours.check('apy', 'u')).rejects.toMatchObject({ code: 'ERR_SLUICE_UNKNOWN_POLICY' })
+  })
+
+  test('share by a client of node-redis as well, which stays open', async () => {
+    const client = await createClient({ url: inject('redisUrl') }).connect()
+    const prefix = `hits-${++prefixes}:`
+    const theirs = new RedisStore({ sendCommand: (...command) => client.sendCommand(command), prefix })
+    await theirs.init({ windowMs: WINDOW_MS } as Parameters<RedisStore['init']>[0])
+    const limiters = { api: { limit: 5, windowMs: WINDOW_MS, prefix } }
+    const engine = createDialectEngine({ dialect: 'rate-limit-redis', store: client, limiters })
+    const ours = createLimiter({ store: engine, policies: engine.policies, deadline: '10s' })
+    await theirs.increment('u')
+    expect(await ours.check('api', 'u')).toMatchObject({ remaining: 3 })
+    await ours.close()
+    expect((await theirs.increment('u')).totalHits).toBe(3)
+    client.destroy()
   })
 
   test('see what the other gave back and forgot', async () => {

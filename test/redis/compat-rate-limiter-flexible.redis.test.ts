@@ -131,6 +131,18 @@ describe('a replica on rate-limiter-flexible and one on Sluice', () => {
     expect((await theirs.get('u'))?.consumedPoints).toBe(4)
   })
 
+  test('a client of theirs that writes a prefix of its own is understood', async () => {
+    const client = new Redis(inject('redisUrl'), { keyPrefix: `app-${++prefixes}:` })
+    const theirs = new RateLimiterRedis({ storeClient: client, points: 10, duration: 60 })
+    const limiters = { login: { points: 10, duration: 60 } }
+    const engine = createDialectEngine({ dialect: 'rate-limiter-flexible', store: client, limiters })
+    const ours = createLimiter({ store: engine, policies: engine.policies, deadline: '10s' })
+    await theirs.consume('u', 4)
+    expect(await ours.check('login', 'u')).toMatchObject({ remaining: 5 })
+    await ours.close()
+    await client.quit()
+  })
+
   test('a key that has lost its expiry gets one with the next hit', async () => {
     const { ours, keyPrefix } = pair({ points: 10, duration: 60 })
     await redis.set(`${keyPrefix}:u`, 3)

@@ -414,6 +414,8 @@ describe('other ways', () => {
 })
 
 describe('what cannot be carried', () => {
+  const prefixed = new Redis({ keyPrefix: 'app:', lazyConnect: true })
+
   test.each<[string, () => MigrateOptions, RegExp]>([
     [
       'a limiter without a policy of its name',
@@ -430,6 +432,11 @@ describe('what cannot be carried', () => {
         to: sluice({ all: '5/m' }),
       }),
       /limiter 'all' has keys without a prefix/,
+    ],
+    [
+      'keys of a client that writes a prefix of its own',
+      () => ({ from: { ...flexible(), store: prefixed }, to: sluice(hourly('gcra')) }),
+      /this client writes 'app:' before every key/,
     ],
     [
       'to a log or bucket of the MCP gateway',

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { monotonicMs } from '../../core/time.js'
 import type { Caller, DecideOptions } from '../../engine/engine.js'
-import { ProtocolError, StoreUnavailableError } from '../../errors.js'
+import { OptionError, ProtocolError, StoreUnavailableError } from '../../errors.js'
 import { ClusterTopology } from '../../redis/cluster-topology.js'
 import type { RedisClient, RedisTarget } from '../../redis/redis-client.js'
 import { loadScripts, runScript, type Script } from '../../redis/scripts.js'
 import { translateServerError } from '../../redis/server-errors.js'
-import type { RedisStoreOptions, UserClient } from '../../redis/store-options.js'
-import { targetOf } from '../../redis/targets/target-of.js'
+import { type RedisStoreOptions, scriptBuildOf, type UserClient } from '../../redis/store-options.js'
+import { keyPrefixOf, targetOf } from '../../redis/targets/target-of.js'
 import { rejectOnAbort } from '../../redis/waiting.js'
 
 /** Where the other system's keys are: as the `store` of `createLimiter`. */
@@ -24,10 +24,16 @@ interface Route {
 export class DialectConnection {
   readonly isCluster: boolean
   readonly #route: Route
+  /** Of the user's client: it stands before the keys of the other system as well. */
+  readonly #prefix: string
 
   /** @throws OptionError, ClientError when the store cannot be used */
   constructor(store: DialectStore) {
     const target = targetOf(store)
+    if (scriptBuildOf(store) === 'functions') {
+      throw new OptionError("store.scripts: the scripts of dialects are no functions; leave 'scripts' out")
+    }
+    this.#prefix = keyPrefixOf(store) ?? ''
     this.isCluster = target.kind === 'cluster'
     this.#route = target.kind === 'cluster' ? new ClusterRoute(target) : new ServerRoute(target.connect())
   }
@@ -46,7 +52,8 @@ export class DialectConnection {
     { signal, caller }: DecideOptions = {},
   ): Promise<T> {
     signal?.throwIfAborted()
-    const asked = this.#route.run(script, keys, args, caller).catch(error => {
+    const own = keys.map(key => this.#prefix + key)
+    const asked = this.#route.run(script, own, args, caller).catch(error => {
       throw translateServerError(error)
     })
     const parsed = reply.safeParse(await (signal === undefined ? asked : unlessAborted(asked, signal)))
