@@ -1,0 +1,383 @@
+use crate::clock::{Clock, SystemClock};
+use crate::draft::Draft;
+use crate::limit::{Limit, algorithm_code};
+use crate::shard::{KeyName, Shard};
+use foldhash::fast::RandomState;
+use parking_lot::{Mutex, MutexGuard};
+use sluice_algorithms::{Check, Op, Plan, Status, Step};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::BuildHasher;
+
+/// Checks of one request at most, as in the script.
+pub const CHECKS_MAX: usize = 16;
+/// The earliest (1985) and the first too late (2053) instant the arithmetic is proved for, us.
+const NOW_MIN_US: f64 = 473_385_600_000_000.0;
+const NOW_END_US: f64 = 2_633_000_000_000_000.0;
+
+/// One check of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The limit whose keys are meant.
+    pub limit: &'a Limit,
+    /// What to decide by, where that is not the limit's own plan.
+    pub plan: Option<&'a Plan>,
+    /// Who is counted.
+    pub subject: &'a str,
+    /// What is asked for.
+    pub op: Op,
+    /// Units, >= 1; for `Block` us.
+    pub n: f64,
+    /// For `Refund` and `Rollback`: `now_us` of the charge, 0 when unknown. Otherwise 0.
+    pub at: f64,
+    /// For `concurrency`: who holds the units.
+    pub lease_id: Option<&'a str>,
+}
+
+impl<'a> Ask<'a> {
+    /// Takes `n` units, all or none.
+    pub fn consume(limit: &'a Limit, subject: &'a str, n: f64) -> Self {
+        Self { limit, plan: None, subject, op: Op::Consume, n, at: 0.0, lease_id: None }
+    }
+
+    fn plan(&self) -> &'a Plan {
+        self.plan.unwrap_or(&self.limit.plan)
+    }
+
+    fn check(&self, now: f64) -> Check {
+        Check { op: self.op, n: self.n, at: self.at, now }
+    }
+}
+
+/// What an engine says of one check. Units and microseconds, whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Verdict {
+    /// How it ended.
+    pub status: Status,
+    /// Units taken or given back.
+    pub granted: f64,
+    /// Largest cost that passes now.
+    pub remaining: f64,
+    /// Denied: us until this very cost passes if nobody else calls.
+    pub wait_us: f64,
+    /// us until the state equals an absent one.
+    pub reset_us: f64,
+}
+
+impl From<Step> for Verdict {
+    #[inline]
+    fn from(step: Step) -> Self {
+        let Step { status, granted, remaining, wait_us, reset_us, .. } = step;
+        Self { status, granted, remaining, wait_us, reset_us }
+    }
+}
+
+/// What an engine says of a request: all its checks at one instant, in the order they were given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// us since the Unix epoch.
+    pub now_us: f64,
+    /// A verdict for each check.
+    pub checks: SmallVec<[Verdict; 4]>,
+}
+
+/// A request that cannot be decided. Nothing was charged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RequestError {
+    /// A request has 1 to 16 checks.
+    Checks(usize),
+    /// The clock is outside 1985 to 2053; us since the Unix epoch.
+    Clock(f64),
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checks(count) => write!(f, "a request has 1 to {CHECKS_MAX} checks, this one has {count}: split it"),
+            Self::Clock(now) => {
+                write!(f, "{now} is not a time between 1985 and 2053 in us since 1970: correct the clock")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+/// How large an engine is.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Most keys held at once; a key is one subject under one limit. When there are as many in a shard and another comes, the
+    /// key goes that ends first among those that refuse nobody; if all refuse, the one that ends first. Default: 1,000,000.
+    pub max_keys: usize,
+    /// Parts with a lock of their own, each with an equal share of the keys. Default: four for each core; one is the choice of
+    /// a single thread.
+    pub shards: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { max_keys: 1_000_000, shards: (4 * cores).next_power_of_two() }
+    }
+}
+
+/// What an engine holds, for gauges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Keys held, those included that have ended and were not taken out yet.
+    pub keys: usize,
+    /// Keys that had to go before their end. Not 0: `max_keys` is too small for the traffic.
+    pub evicted: u64,
+}
+
+/// A shard on cache lines of its own, so that the lock of one is not moved about with another's.
+#[repr(align(128))]
+struct Padded(Mutex<Shard>);
+
+/// Decides in the memory of this process. Ended keys are taken out by the calls that come later, a few each; there are no
+/// timers and no threads.
+pub struct MemoryEngine<C = SystemClock> {
+    shards: Box<[Padded]>,
+    hasher: RandomState,
+    clock: C,
+    /// By name and algorithm, which outlive a change of the plan.
+    limits: Mutex<HashMap<(String, u8), u32>>,
+}
+
+impl<C> fmt::Debug for MemoryEngine<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryEngine").field("shards", &self.shards.len()).finish_non_exhaustive()
+    }
+}
+
+impl Default for MemoryEngine {
+    fn default() -> Self {
+        Self::new(SystemClock, Options::default())
+    }
+}
+
+impl<C: Clock> MemoryEngine<C> {
+    /// An engine without keys. Sizes of 0 are taken as 1.
+    pub fn new(clock: C, options: Options) -> Self {
+        let shards = options.shards.max(1).next_power_of_two();
+        let share = options.max_keys.max(1).div_ceil(shards).min((u32::MAX >> 2) as usize);
+        Self {
+            shards: (0..shards).map(|_| Padded(Mutex::new(Shard::new(share)))).collect(),
+            hasher: RandomState::default(),
+            clock,
+            limits: Mutex::default(),
+        }
+    }
+
+    /// A limit of this engine. The same name with a plan of the same algorithm has the same keys.
+    pub fn limit(&self, name: &str, plan: Plan) -> Limit {
+        let mut limits = self.limits.lock();
+        let next = limits.len() as u32;
+        let id = *limits.entry((name.to_owned(), algorithm_code(&plan))).or_insert(next);
+        Limit { id, plan }
+    }
+
+    /// Decides a request of one check.
+    ///
+    /// # Errors
+    /// [`RequestError::Clock`]
+    #[inline]
+    pub fn decide_one(&self, ask: &Ask<'_>) -> Result<(Verdict, f64), RequestError> {
+        let now = self.now()?;
+        let (place, name) = self.locate(ask);
+        let mut shard = self.lock(place);
+        shard.begin(now);
+        let step = if is_on_whole_key(ask.op) {
+            decide_on_whole_key(&mut shard, ask, name, now)
+        } else {
+            let mut draft = Draft::load(&mut shard, name, ask.plan(), now);
+            let step = draft.decide(ask.plan(), ask.check(now), ask.lease_id);
+            draft.commit(&mut shard, now);
+            step
+        };
+        Ok((step.into(), now))
+    }
+
+    /// Decides a request of 1 to 16 checks, all or nothing: when one is refused or fails, none has changed anything.
+    ///
+    /// # Errors
+    /// [`RequestError::Checks`], [`RequestError::Clock`]
+    pub fn decide(&self, request: &[Ask<'_>]) -> Result<Outcome, RequestError> {
+        if let [ask] = request {
+            let (verdict, now_us) = self.decide_one(ask)?;
+            return Ok(Outcome { now_us, checks: SmallVec::from_slice(&[verdict]) });
+        }
+        if request.is_empty() || request.len() > CHECKS_MAX {
+            return Err(RequestError::Checks(request.len()));
+        }
+        let now_us = self.now()?;
+        let names: SmallVec<[(usize, KeyName<'_>); 4]> = request.iter().map(|ask| self.locate(ask)).collect();
+        let mut transaction = Transaction::begin(self, &names, now_us);
+        let mut checks = transaction.decide_all(request, &names, false);
+        let failed = checks.iter().any(|verdict| (verdict.status as i8) < 0);
+        let refused = checks.iter().zip(request).any(|(verdict, ask)| is_refusal(verdict.status, ask.op));
+        if !failed && !refused {
+            transaction.commit();
+            return Ok(Outcome { now_us, checks });
+        }
+        // A second look, without charging: the state as it stands, and the repairs that it needs.
+        transaction.put_back();
+        let looks = transaction.decide_all(request, &names, true);
+        if failed {
+            transaction.put_back();
+        } else {
+            transaction.commit();
+        }
+        for (verdict, look) in checks.iter_mut().zip(looks) {
+            withdraw(verdict, look);
+        }
+        Ok(Outcome { now_us, checks })
+    }
+
+    /// What the engine holds now.
+    pub fn stats(&self) -> Stats {
+        self.shards.iter().fold(Stats { keys: 0, evicted: 0 }, |sum, shard| {
+            let shard = shard.0.lock();
+            Stats { keys: sum.keys + shard.size, evicted: sum.evicted + shard.evicted }
+        })
+    }
+
+    #[inline]
+    fn now(&self) -> Result<f64, RequestError> {
+        let now = self.clock.now_us();
+        if (NOW_MIN_US..NOW_END_US).contains(&now) { Ok(now) } else { Err(RequestError::Clock(now)) }
+    }
+
+    #[inline]
+    fn locate<'a>(&self, ask: &Ask<'a>) -> (usize, KeyName<'a>) {
+        let limit = ask.limit.id;
+        let hash = self.hasher.hash_one((limit, ask.subject));
+        let place = (hash >> 48) as usize & (self.shards.len() - 1);
+        (place, KeyName { hash: hash as u32, limit, subject: ask.subject })
+    }
+
+    #[inline]
+    #[allow(clippy::indexing_slicing, reason = "places are masked by the number of shards")]
+    fn lock(&self, place: usize) -> MutexGuard<'_, Shard> {
+        self.shards[place].0.lock()
+    }
+}
+
+/// The shards of a request, locked in the order of their places so that no two requests wait for one another, and what its
+/// checks would leave of its keys.
+struct Transaction<'e, 'a> {
+    shards: SmallVec<[(usize, MutexGuard<'e, Shard>); 4]>,
+    /// For each key of the request: which of `shards` has it, and the draft.
+    drafts: SmallVec<[(usize, Draft<'a>); 4]>,
+    now: f64,
+}
+
+#[allow(clippy::indexing_slicing, reason = "every place was found before")]
+impl<'e, 'a> Transaction<'e, 'a> {
+    fn begin<C: Clock>(engine: &'e MemoryEngine<C>, names: &[(usize, KeyName<'a>)], now: f64) -> Self {
+        let mut places: SmallVec<[usize; 4]> = names.iter().map(|(place, _)| *place).collect();
+        places.sort_unstable();
+        places.dedup();
+        let mut shards: SmallVec<[_; 4]> = places.into_iter().map(|place| (place, engine.lock(place))).collect();
+        for (_, shard) in &mut shards {
+            shard.begin(now);
+        }
+        Self { shards, drafts: SmallVec::new(), now }
+    }
+
+    fn decide_all(
+        &mut self,
+        request: &[Ask<'a>],
+        names: &[(usize, KeyName<'a>)],
+        looking: bool,
+    ) -> SmallVec<[Verdict; 4]> {
+        let decided = request.iter().zip(names).map(|(ask, (place, name))| {
+            let op = match ask.op {
+                Op::Peek => Op::Peek,
+                _ if looking => Op::Look,
+                op if is_on_whole_key(op) => return Step::failed(Status::BadCheck).into(),
+                op => op,
+            };
+            let check = Check { op, ..ask.check(self.now) };
+            let draft = self.draft(*place, *name, ask.plan());
+            draft.decide(ask.plan(), check, ask.lease_id).into()
+        });
+        decided.collect()
+    }
+
+    /// The draft of a key: the one that an earlier check of the request on the same key left, or a new one.
+    fn draft(&mut self, place: usize, name: KeyName<'a>, plan: &'a Plan) -> &mut Draft<'a> {
+        let is_same = |draft: &Draft<'_>| {
+            draft.name.hash == name.hash && draft.name.limit == name.limit && draft.name.subject == name.subject
+        };
+        let known = self.drafts.iter().position(|(_, draft)| is_same(draft));
+        let index = known.unwrap_or_else(|| {
+            let shard = self.shards.partition_point(|(other, _)| *other < place);
+            self.drafts.push((shard, Draft::load(&mut self.shards[shard].1, name, plan, self.now)));
+            self.drafts.len() - 1
+        });
+        &mut self.drafts[index].1
+    }
+
+    /// Keys that are there come first: a new key may have to evict, and must not evict one that is still to be stored.
+    fn commit(&mut self) {
+        let (known, new): (SmallVec<[_; 4]>, SmallVec<[_; 4]>) =
+            self.drafts.drain(..).partition(|(_, draft)| draft.key.is_some());
+        for (shard, draft) in known.into_iter().chain(new) {
+            draft.commit(&mut self.shards[shard].1, self.now);
+        }
+    }
+
+    fn put_back(&mut self) {
+        for (shard, draft) in self.drafts.drain(..) {
+            draft.put_back(&mut self.shards[shard].1);
+        }
+    }
+}
+
+/// reset, block, unblock: the answer tells the state as it was before.
+fn decide_on_whole_key(shard: &mut Shard, ask: &Ask<'_>, name: KeyName<'_>, now: f64) -> Step {
+    let plan = ask.plan();
+    let mut draft = Draft::load(shard, name, plan, now);
+    draft.blocked_until_us = 0.0;
+    let step = draft.decide(plan, Check { op: Op::Look, ..ask.check(now) }, None);
+    let key = draft.key;
+    let state_end_us = if draft.end_us > now { draft.end_us } else { 0.0 };
+    draft.put_back(shard);
+    if step.status != Status::Allowed {
+        return step;
+    }
+    match (ask.op, key) {
+        (Op::Block, _) => {
+            let until_us = now + ask.n;
+            let key = key.unwrap_or_else(|| shard.create(&name, plan, until_us, now));
+            shard.block(key, until_us, state_end_us);
+        }
+        (Op::Reset, Some(key)) => shard.drop_key(key),
+        (_, Some(key)) => shard.unblock(key, now),
+        (_, None) => {}
+    }
+    step
+}
+
+fn is_on_whole_key(op: Op) -> bool {
+    matches!(op, Op::Reset | Op::Block | Op::Unblock)
+}
+
+fn is_refusal(status: Status, op: Op) -> bool {
+    matches!(status, Status::Denied | Status::Blocked) && !matches!(op, Op::Peek | Op::Look)
+}
+
+/// What is left of a verdict when its request was refused: nothing was taken, and the state is as the look found it.
+fn withdraw(verdict: &mut Verdict, look: Verdict) {
+    if (verdict.status as i8) < 0 {
+        return;
+    }
+    verdict.granted = 0.0;
+    verdict.remaining = look.remaining;
+    verdict.reset_us = look.reset_us;
+    if verdict.status == Status::Allowed {
+        verdict.wait_us = 0.0;
+    }
+}
