@@ -15,7 +15,7 @@ export function atomicityWarning(policies: Iterable<CompiledPolicy>): string | u
     `on a cluster, checkAll decides policies in one step only where they group subjects alike: ${groups.join('; ')}. ` +
     `Across these, and across subjects of different groups, it looks at every limit, charges one after the other, and ` +
     `gives back where one refuses: never above a limit, but a request may briefly refuse others. ` +
-    `Give policies that are checked together the same 'group' (docs/stores.md)`
+    `Give policies that are checked together the same 'group' (docs/cluster.md)`
   )
 }
 
