@@ -13,6 +13,7 @@ import {
   ServerError,
 } from './redis-client.js'
 import { type ConnectionUse, checkServer } from './server-check.js'
+import { SENTINEL_PORT } from './store-url.js'
 
 const CONNECT_TIMEOUT_MS = 5_000
 
@@ -225,7 +226,7 @@ function listenToSentinels(redis: Redis, onError: (error: Error) => void): void 
 function addressOf({ path, sentinels, name, host, port }: RedisOptions): string {
   if (path) return path
   if (!sentinels?.length) return `${host}:${port}`
-  const nodes = sentinels.map(sentinel => `${sentinel.host}:${sentinel.port ?? 26379}`)
+  const nodes = sentinels.map(sentinel => `${sentinel.host}:${sentinel.port ?? SENTINEL_PORT}`)
   return `the primary '${name}' of the Sentinels at ${nodes.join(',')}`
 }
 

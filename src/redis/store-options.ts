@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
 import type { NodeAddress } from './redis-client.js'
 import type { ScriptBuild } from './scripts.js'
-import { readNodes, readStoreUrl, type StorePlace, withoutSecrets } from './store-url.js'
+import { PORT, readNodes, readStoreUrl, SENTINEL_PORT, type StorePlace, withoutSecrets } from './store-url.js'
 
 /** PEM text, or the bytes of a file that holds it. */
 export type Pem = string | Uint8Array
@@ -80,9 +80,6 @@ export interface ConnectionSettings {
 /** A store on Redis, read. */
 export type RedisStore = ConnectionSettings | { readonly client: UserClient; readonly allowReplay: boolean }
 
-const CLUSTER_PORT = 6379
-const SENTINEL_PORT = 26379
-
 const wrong = (accepted: string) => ({
   error: ({ input }: { input?: unknown }) => `${show(input)} is not ${accepted}`,
 })
@@ -113,9 +110,10 @@ const TLS = z
     "has one of 'cert' and 'key'; give both",
   )
 
+const NODES = wrong("'host:port', or a list of such")
 const nodes = (defaultPort: number) =>
   z
-    .union([z.string(), z.array(z.string()).min(1)], wrong("'host:port', or a list of such"))
+    .union([z.string(), z.array(z.string()).min(1, NODES)], NODES)
     .transform((written, context): readonly NodeAddress[] => {
       const read = readNodes([written].flat().map(withoutScheme).join(','), defaultPort)
       if (!(read instanceof Refusal)) return read
@@ -140,7 +138,7 @@ const SENTINEL = z.strictObject({
 
 const STORE = z.strictObject({
   url: z.string(wrong('an address')).optional(),
-  cluster: nodes(CLUSTER_PORT).optional(),
+  cluster: nodes(PORT).optional(),
   sentinel: SENTINEL.optional(),
   client: z.custom<UserClient>(isUserClient, 'is not a client of ioredis, iovalkey or node-redis').optional(),
   ...access,

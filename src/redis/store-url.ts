@@ -18,8 +18,9 @@ export interface StoreUrl {
   readonly database: number | undefined
 }
 
-const PORT = 6379
-const SENTINEL_PORT = 26379
+/** Where servers and Sentinels listen when nothing else is said. */
+export const PORT = 6379
+export const SENTINEL_PORT = 26379
 const PORT_MAX = 65_535
 
 const SCHEMES = {
