@@ -73,6 +73,23 @@ test('a planned failover in the cluster: the bound itself', async () => {
   await expectNoLeaksAnywhere()
 })
 
+test('two masters of three stopped: the cluster decides nothing, nobody waits twice, and it is found again', async () => {
+  const masters = await cluster.masters()
+  const stopped = masters.filter(({ id }) => id !== master.id)
+  const all = [...stopped, ...(await Promise.all(stopped.map(node => cluster.replicasOf(node)))).flat()]
+  for (const { pid } of all) process.kill(pid, 'SIGSTOP')
+  while (!(await master.cli('CLUSTER', 'INFO')).includes('cluster_state:fail')) await fleet.untilEnded(10)
+  const downUs = systemClock.nowUs()
+  await fleet.untilUndecided(200)
+  for (const { pid } of all) process.kill(pid, 'SIGCONT')
+  await cluster.untilHealthy()
+  await fleet.untilDecidedFor(USER, 50, downUs)
+  await fleet.stop()
+  expect(fleet.askedWhileDown).toBe(0)
+  expectExactButUnanswered(fleet)
+  await expectNoLeaksAnywhere()
+})
+
 test('a master of the cluster killed: the bound, and once more what had not reached its replica', async () => {
   const [replica] = await cluster.replicasOf(master)
   const replicatedUs = await replicatedUntilUs(master, replica as ClusterNode)

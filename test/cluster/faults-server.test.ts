@@ -141,11 +141,12 @@ test('Redis stopped and let go on: what was asked meanwhile is decided once, and
   await expectNoLeakedKeys(server)
 })
 
-test('SCRIPT FLUSH every 100 ms: no check fails, and none is charged twice', async () => {
+test('SCRIPT FLUSH and FUNCTION FLUSH every 100 ms: no check fails, and none is charged twice', async () => {
   const server = await startServer()
   const fleet = await startFleet(server)
   for (let flushes = 0; flushes < 15; flushes++) {
     await server.cli('SCRIPT', 'FLUSH')
+    await server.cli('FUNCTION', 'FLUSH')
     await sleep(FLUSH_EVERY_MS)
   }
   await fleet.stop()
