@@ -15,6 +15,9 @@ import { z } from 'zod'
 import type { Entry } from './entries.js'
 import { RecordingEngine } from './recording-engine.js'
 
+const READY_ATTEMPTS = 50
+const READY_EVERY_MS = 200
+
 // The store and the policies are the package's to read, and to refuse.
 const setup = z
   .strictObject({
@@ -83,7 +86,16 @@ const server = createServer((request, response) => {
   )
 })
 
-await limiter.ready()
+// The load begins when all gateways have said so; a store that is slow to answer at first is no reason to end.
+for (let attempt = 1; ; attempt++) {
+  const failure = await limiter.ready().then(
+    () => undefined,
+    error => ({ error }),
+  )
+  if (failure === undefined) break
+  if (attempt === READY_ATTEMPTS) throw failure.error
+  await sleep(READY_EVERY_MS)
+}
 // Longer than nginx keeps its connections: of two ends that may close an idle one, the one that sends must be first.
 server.keepAliveTimeout = 120_000
 server.listen(0, '127.0.0.1', () => {

@@ -40,19 +40,27 @@ const { values } = parseArgs({
 const seed = Number(values.seed)
 if (!Number.isSafeInteger(seed)) throw new Error(`--seed ${values.seed}: write a whole number`)
 
-const verdicts: Verdict[] = []
-for (const name of values.store) {
+const starts = values.store.map(name => {
   const start = STORES[name]
   if (start === undefined) throw new Error(`--store ${name}: stores are ${Object.keys(STORES).join(', ')}`)
-  const { store, stop } = await start()
-  try {
-    for (const scenario of values.short ? SHORT : FULL) {
-      if (!values.json) console.error(`${name}, ${scenario.name}: ${scenario.durationMs / 1000} s ...`)
-      verdicts.push(...(await runScenario({ scenario, storeName: name, store, seed })))
+  return { name, start }
+})
+
+const verdicts: Verdict[] = []
+try {
+  for (const { name, start } of starts) {
+    const { store, stop } = await start()
+    try {
+      for (const scenario of values.short ? SHORT : FULL) {
+        console.error(`${name}, ${scenario.name}: ${scenario.durationMs / 1000} s ...`)
+        verdicts.push(...(await runScenario({ scenario, storeName: name, store, seed })))
+      }
+    } finally {
+      await stop()
     }
-  } finally {
-    await stop()
   }
+  process.exitCode = verdicts.every(({ problems }) => problems.length === 0) ? 0 : 1
+} finally {
+  // What was found before something else failed is told all the same.
+  console.log(values.json ? JSON.stringify(verdicts, undefined, 2) : renderTable(verdicts))
 }
-console.log(values.json ? JSON.stringify(verdicts, undefined, 2) : renderTable(verdicts))
-process.exitCode = verdicts.every(({ problems }) => problems.length === 0) ? 0 : 1
