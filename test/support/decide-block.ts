@@ -50,6 +50,9 @@ export function encodeBlock(nowUs: number, requests: readonly (readonly WireChec
   return Buffer.from(block.buffer)
 }
 
+/** When it was decided, us since the Unix epoch. */
+export const readNowUs = (reply: Buffer): number => reply.readDoubleLE(8)
+
 /** The outcomes in a reply of `decide`. */
 export function decodeReply(reply: Buffer): WireOutcome[] {
   const count = reply.readDoubleLE(8 * (REPLY_HEADER_LENGTH - 1))

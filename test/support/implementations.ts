@@ -1,13 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { Redis as Valkey } from 'iovalkey'
 import { createClient } from 'redis'
-import type { Check, CheckOutcome } from '../../src/engine/engine.js'
+import { monotonicMs } from '../../src/core/time.js'
+import type { Check, Outcome } from '../../src/engine/engine.js'
 import { createKeyBuilder } from '../../src/keys.js'
 import type { ScriptBuild, Scripts } from '../../src/redis/scripts.js'
 import { ServerTopology } from '../../src/redis/server-topology.js'
 import type { UserClient } from '../../src/redis/store-options.js'
 import { connectServer } from './connect.js'
-import { decodeReply, encodeBlock, FIRST_LEASE_PLACE } from './decide-block.js'
+import { decodeReply, encodeBlock, FIRST_LEASE_PLACE, readNowUs } from './decide-block.js'
 
 /** Scripts of a release, or of the working tree. */
 export interface ScriptRelease {
@@ -26,10 +27,10 @@ export const RELEASES: readonly ScriptRelease[] = [
   { name: 'now', folder: LUA },
 ]
 
-/** Decides checks at given times by the scripts of one release on one server. */
+/** Decides requests by the scripts of one release on one server. */
 export interface Decider {
   /** @param nowUs us since the Unix epoch; 0: the server's own time */
-  decide(check: Check, nowUs: number): Promise<CheckOutcome>
+  decide(request: readonly Check[], nowUs: number): Promise<Outcome>
   close(): Promise<void>
 }
 
@@ -77,14 +78,14 @@ async function openTopology(
   const keyOf = createKeyBuilder(keyOptions)
   const topology = new ServerTopology(connectServer(store), {
     scripts,
-    elapsedMs: () => 0,
+    elapsedMs: monotonicMs,
     onConnect() {},
   })
   await topology.ready()
   return {
-    async decide(check, nowUs) {
-      const { checks } = await topology.decide([check], [keyOf(check.limit, check.subject)], nowUs)
-      return checks[0] as CheckOutcome
+    decide(request, nowUs) {
+      const keys = request.map(({ limit, subject }) => keyOf(limit, subject))
+      return topology.decide(request, keys, nowUs)
     },
     close: () => topology.close(),
   }
@@ -102,11 +103,16 @@ async function openEvalsha(url: string, { decide }: Scripts, keyOptions: KeyOpti
   const redis = new Valkey(url)
   await redis.script('LOAD', decide.source)
   return {
-    async decide({ plan, op, n, at, leaseId, limit, subject }, nowUs) {
-      const wire = { plan, op, n, at: leaseId === undefined ? at : FIRST_LEASE_PLACE }
-      const args = [encodeBlock(nowUs, [[wire]]), ...(leaseId === undefined ? [] : [leaseId])]
-      const reply = await redis.callBuffer('EVALSHA', decide.sha1, 1, keyOf(limit, subject), ...args)
-      return decodeReply(reply as Buffer)[0] as CheckOutcome
+    async decide(request, nowUs) {
+      const leases: string[] = []
+      const wire = request.map(({ plan, op, n, at, leaseId }) => {
+        if (leaseId === undefined) return { plan, op, n, at }
+        return { plan, op, n, at: FIRST_LEASE_PLACE + leases.push(leaseId) - 1 }
+      })
+      const keys = request.map(({ limit, subject }) => keyOf(limit, subject))
+      const args = [...keys, encodeBlock(nowUs, [wire]), ...leases]
+      const reply = (await redis.callBuffer('EVALSHA', decide.sha1, keys.length, ...args)) as Buffer
+      return { nowUs: readNowUs(reply), checks: decodeReply(reply) as Outcome['checks'] }
     },
     async close() {
       await redis.quit()

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import type { Plan } from '../../src/core/plan.js'
 import { Op } from '../../src/core/step.js'
-import type { Check } from '../../src/engine/engine.js'
+import type { Check, CheckOutcome } from '../../src/engine/engine.js'
 import { loadScripts } from '../../src/redis/scripts.js'
 import type { Decider, Implementation, ScriptRelease } from './implementations.js'
 import { expectations, readVectors, type StepResult, type Story, VECTOR_FILES } from './vectors.js'
@@ -85,7 +85,7 @@ async function tell(tale: Tale, decider: Decider, observer: Redis, prefix: strin
       at,
       ...(lease && { leaseId: lease }),
     }
-    const outcome = await decider.decide(check, nowUs)
+    const outcome = (await decider.decide([check], nowUs)).checks[0] as CheckOutcome
     const after = await look(observer, tale, key)
     const place = `${tale.algorithm}, '${story.name}', step ${i + 1} (${expected.why})`
     for (const field of ['status', 'granted', 'remaining', 'waitUs', 'resetUs'] as const) {
