@@ -64,4 +64,11 @@ export type {
   SubjectOf,
   TokenBucketOptions,
 } from './policy.js'
+export type {
+  Pem,
+  RedisStoreOptions,
+  SentinelOptions,
+  TlsOptions,
+  UserClient,
+} from './redis/store-options.js'
 export type { Subject } from './subject.js'

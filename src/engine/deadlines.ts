@@ -33,9 +33,9 @@ export class Deadlines {
     this.#latest.add(waiter)
   }
 
-  /** Forgets all who wait. */
-  clear(): void {
-    for (const queue of this.#queues.values()) queue.clear()
+  /** Ends the wait of all who wait, and every timer. */
+  expireAll(): void {
+    for (const queue of this.#queues.values()) queue.expireAll()
   }
 
   #queue(waitMs: number): Queue {
@@ -67,10 +67,11 @@ class Queue {
     if (this.#cancel === undefined) this.#awake(this.waitMs)
   }
 
-  clear(): void {
+  expireAll(): void {
     this.#cancel?.()
     this.#cancel = undefined
-    this.#waiters = []
+    for (const waiter of this.#waiters.splice(this.#head)) if (!waiter?.isSettled) waiter?.expire()
+    this.#waiters.length = 0
     this.#head = 0
   }
 

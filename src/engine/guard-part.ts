@@ -28,6 +28,7 @@ export class GuardPart {
   #owed: (readonly Check[])[] = []
   readonly #breaker = new Breaker(BREAKER)
   #cancelProbe: () => void = () => {}
+  #isClosed = false
   #downSinceMs = 0
   #error: unknown
 
@@ -84,11 +85,13 @@ export class GuardPart {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#cancelProbe()
   }
 
   /** By a timer of its own and not by a caller, so that nobody waits for it and none is needed for the store to come back. */
   #awaitProbe(check: Check): void {
+    if (this.#isClosed) return
     this.#cancelProbe = this.#timers.after(this.#breaker.retryAtMs - this.#timers.monotonicMs(), () => {
       if (!this.#breaker.beginProbe()) return
       this.#changed('open')

@@ -98,13 +98,14 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
   async close(): Promise<void> {
     for (const part of this.#parts.values()) part.close()
     await this.#engine.close()
-    this.#deadlines.clear()
+    // What was not answered until now never will be.
+    this.#deadlines.expireAll()
     await this.#fallback.close()
   }
 
   /** The deadline of a call has come. */
   expired(call: Call): void {
-    const waitedMs = Math.round(call.dueMs - call.sentMs)
+    const waitedMs = Math.round(this.#options.timers.monotonicMs() - call.sentMs)
     const error = new StoreTimeoutError(
       `the store did not answer within ${waitedMs} ms; whether anything was charged is unknown, so it is not sent again`,
     )

@@ -30,6 +30,10 @@ const BY_TEXT: readonly (readonly [RegExp, string])[] = [
   [/^NOPERM/, 'the user may not do this: docs/stores.md has what it needs'],
   [/DB index is out of range/, 'it has no such database: write a smaller number, or raise its `databases`'],
   [/SELECT is not allowed in cluster mode/, 'it is a node of a cluster: write redis+cluster://'],
+  [
+    /PEM|asn1|bad base64|no start line/i,
+    'a certificate or key cannot be read: check tls.ca, tls.cert and tls.key',
+  ],
   [/cluster support disabled/, 'it is no node of a cluster: write redis://'],
   [/^ERR max number of clients reached/, 'raise its `maxclients`'],
   [/^DENIED/, 'it takes no connections from other machines without a password (protected-mode)'],
@@ -57,9 +61,12 @@ function hintOf(error: Error, tls: boolean): string | undefined {
   if (byCode !== undefined) return byCode
   const byText = BY_TEXT.find(([text]) => text.test(error.message))?.[1]
   if (byText !== undefined) return byText
-  // What a port of TLS does when it is spoken to without.
+  // What a port of TLS does when it is spoken to without, or misses a certificate: its own words for that may get lost.
   const cutOff = code === 'ECONNRESET' || code === 'EPIPE' || /closed|protocol error/i.test(error.message)
-  return cutOff && !tls ? 'if the port speaks TLS, write rediss:// instead of redis://' : undefined
+  if (!cutOff) return undefined
+  return tls
+    ? 'if it asks for a certificate of ours, give tls.cert and tls.key'
+    : 'if the port speaks TLS, write rediss:// instead of redis://'
 }
 
 /** Several addresses of one name are tried, and fail, together: the first failure says enough. */

@@ -108,6 +108,8 @@ class IoredisClient implements RedisClient {
       this.#refused = undefined
       this.#failure = undefined
     })
+    // Nothing could even be tried: ioredis tries no more.
+    redis.on('end', () => this.#state.lose(this.#failure))
     // Its failure arrives as events.
     redis.connect().catch(() => {})
   }

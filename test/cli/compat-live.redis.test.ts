@@ -22,8 +22,9 @@ async function live(store: string, ...args: string[]): Promise<LiveReport> {
 }
 
 async function count(store: Parameters<typeof createLimiter>[0]['store'], subjects: number, prefix = 'shop') {
-  const limiter = createLimiter({ store, prefix, policies: { perUser: '5/m' } })
+  const limiter = createLimiter({ store, prefix, deadline: '10s', policies: { perUser: '5/m' } })
   closers.push(() => limiter.close())
+  await limiter.ready()
   await Promise.all(Array.from({ length: subjects }, (_, i) => limiter.check('perUser', `user-${i}`)))
 }
 

@@ -56,7 +56,7 @@ describe('a healthy server', () => {
     const { code, stdout } = await runHere(['doctor', '--store', server.url])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^ok {7}connection {4}127\.0\.0\.1:\d+$/m)
-    expect(stdout).toMatch(/^ok {7}version {7}Redis 7\.0\.\d+$/m)
+    expect(stdout).toMatch(/^ok {7}version {7}(?:Redis|Valkey) \d+\.\d+\.\d+$/m)
     expect(stdout.trimEnd().split('\n').at(-1)).toBe('healthy')
   })
 })
@@ -144,7 +144,12 @@ describe('a user with few rights', () => {
 })
 
 test('limiters that have agreed on another number of shards are told', async () => {
-  const limiter = createLimiter({ store: server.url, shards: 64, policies: { perUser: '5/m' } })
+  const limiter = createLimiter({
+    store: server.url,
+    shards: 64,
+    deadline: '10s',
+    policies: { perUser: '5/m' },
+  })
   closers.push(() => limiter.close())
   await limiter.check('perUser', 'alice')
   expect((await doctor()).of('agreement')).toMatchObject({

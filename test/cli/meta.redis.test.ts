@@ -13,7 +13,13 @@ afterAll(() => server.stop())
 const meta = (...args: string[]) => runHere(['meta', '--store', server.url, ...args])
 
 async function count(prefix: string, shards = 32): Promise<void> {
-  const limiter = createLimiter({ store: server.url, prefix, shards, policies: { perUser: '5/m' } })
+  const limiter = createLimiter({
+    store: server.url,
+    prefix,
+    shards,
+    deadline: '10s',
+    policies: { perUser: '5/m' },
+  })
   await limiter.check('perUser', 'alice')
   await limiter.close()
 }

@@ -1,6 +1,6 @@
-import { performance } from 'node:perf_hooks'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Op, Status } from '../../src/core/step.js'
+import { monotonicMs } from '../../src/core/time.js'
 import type { Check, Outcome } from '../../src/engine/engine.js'
 import { createRedisEngine, type RedisEngine } from '../../src/engine/redis-engine.js'
 import { ConnectionLostError, isSluiceError } from '../../src/errors.js'
@@ -46,7 +46,7 @@ beforeEach(async () => {
   const watched = { ...target, connectNode: (address: never) => watch(target.connectNode(address)) }
   topology = new ClusterTopology(watched, {
     scripts: loadScripts(),
-    elapsedMs: () => performance.now(),
+    elapsedMs: monotonicMs,
     onConnect() {},
     onLoss: error => losses.push(error),
   })

@@ -81,6 +81,16 @@ test('a port that speaks no TLS is told by every client', async () => {
   await Promise.all(attempts)
 })
 
+test.each(STORE_KINDS)('a certificate that is none is told: by $name', async ({ store }) => {
+  const ca = '-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----'
+  const key = certificates.clientKey
+  const refused = ready(store({ port: server.tlsPort, tls: { ca: certificates.ca, cert: ca, key } }))
+  await expect(refused).rejects.toMatchObject({
+    code: 'ERR_SLUICE_STORE_UNAVAILABLE',
+    message: expect.stringContaining('check tls.ca, tls.cert and tls.key'),
+  })
+})
+
 test('certificates may be given as the bytes of their files, several authorities as a list', async () => {
   const { ca, clientCert, clientKey } = certificates.paths
   const tls = { ca: [readFileSync(ca)], cert: readFileSync(clientCert), key: readFileSync(clientKey) }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { monotonicMs } from '../../src/core/time.js'
 import type { GuardSettings } from '../../src/engine/guard-options.js'
 import { createLimiter } from '../../src/limiter.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
@@ -55,9 +56,9 @@ describe('a flood of a refused subject', () => {
     const limiter = replica()
     for (let i = 0; i < 6; i++) await limiter.check('api', 'mallory')
     const before = await scriptCalls()
-    const beganMs = performance.now()
+    const beganMs = monotonicMs()
     await flood(limiter, 10_000, 100)
-    const seconds = Math.ceil((performance.now() - beganMs) / 1000)
+    const seconds = Math.ceil((monotonicMs() - beganMs) / 1000)
     expect((await scriptCalls()) - before).toBeLessThanOrEqual(1 + seconds)
   })
 

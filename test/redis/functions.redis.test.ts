@@ -103,6 +103,7 @@ describe('the library of functions', () => {
   test('is chosen where the store is', async () => {
     const limiter = createLimiter({
       store: { url: server.url, scripts: 'functions' },
+      deadline: '10s',
       policies: { perUser: '5/m' },
     })
     closers.push(() => limiter.close())

@@ -148,12 +148,13 @@ describe('a server that stands still', () => {
     expect(await limiter.peek('jobs', 'tenant')).toMatchObject({ source: 'redis', remaining: 4 })
   })
 
-  test('holds up no limiter that is closed', async () => {
-    const { limiter } = limiterOn(server.url)
+  test('holds up no limiter that is closed, and no call that it was asked before', async () => {
+    const { limiter } = limiterOn(server.url, { deadline: '1h' })
     await limiter.ready()
     process.kill(server.pid, 'SIGSTOP')
-    await Promise.all(Array.from({ length: 40 }, () => limiter.check('api', 'ada')))
+    const asked = Array.from({ length: 40 }, () => limiter.check('api', 'ada'))
     await limiter.close()
+    for (const decision of await Promise.all(asked)) expect(decision.source).toBe('fallback')
   })
 
   test('holds up neither the first call of a process nor its end', async () => {

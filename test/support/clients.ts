@@ -32,7 +32,7 @@ const ioredisOptions = ({ host = HOST, port, path, database, ...rest }: Wanted) 
   lazyConnect: true,
 })
 
-export function nodeRedisOptions({ host = HOST, port, path, tls, ...rest }: Wanted): RedisClientOptions {
+function nodeRedisOptions({ host = HOST, port, path, tls, ...rest }: Wanted): RedisClientOptions {
   const way = path === undefined ? { host, port } : { path }
   return { ...rest, socket: tls === undefined ? way : { host, port, ...tls, tls: true as const } }
 }

@@ -3,41 +3,10 @@ import { Op } from '../../../src/core/step.js'
 import type { Engine } from '../../../src/engine/engine.js'
 import type { GuardSettings } from '../../../src/engine/guard-options.js'
 import { OutOfMemoryError, ProtocolError, ScriptingError } from '../../../src/errors.js'
-import type { Lease } from '../../../src/lease.js'
 import { createLimiter } from '../../../src/limiter.js'
 import { FakeClock } from '../../../src/testing/index.js'
 import { RemoteEngine } from '../../support/remote-engine.js'
-
-const perMinute = (limit: number) => ({ algorithm: 'fixed_window', limit, window: '1m' }) as const
-
-const POLICIES = {
-  api: perMinute(100),
-  login: { ...perMinute(5), onStoreFailure: 'closed' },
-  ads: { ...perMinute(5), onStoreFailure: 'open' },
-  slow: { ...perMinute(100), deadline: '1s' },
-  jobs: { algorithm: 'concurrency', limit: 2, lease: '30s' },
-  adJobs: { algorithm: 'concurrency', limit: 2, lease: '30s', onStoreFailure: 'open' },
-} as const
-
-function setUp(settings: GuardSettings = {}) {
-  const clock = new FakeClock()
-  const store = new RemoteEngine(clock)
-  const limiter = createLimiter({
-    store: store as Engine,
-    policies: POLICIES,
-    clock,
-    denyCache: false,
-    ...settings,
-  })
-  const told: unknown[] = []
-  for (const event of ['storeDown', 'storeUp', 'breaker', 'lateReply'] as const) {
-    limiter.on(event, what => told.push([event, what]))
-  }
-  return { clock, store, limiter, told }
-}
-
-/** Lets every promise settle that waits for nothing. */
-const settled = () => new Promise<void>(resolve => setImmediate(resolve))
+import { POLICIES, settled, setUp } from './guard-harness.js'
 
 describe('an outage', () => {
   it('costs a call its deadline once, and the ones after it nothing', async () => {
@@ -307,84 +276,6 @@ describe('while the store is down', () => {
     for (let i = 0; i < 1_000; i++) await limiter.check('api', `user-${i}`)
     const counted = await Promise.all(Array.from({ length: 1_000 }, (_, i) => used(`user-${i}`)))
     expect(counted.filter(units => units > 0)).toHaveLength(10)
-  })
-})
-
-describe('what was decided without the store', () => {
-  it('is given back without it, also when it is up again', async () => {
-    const { limiter, store, clock } = setUp({ replicas: 4 })
-    store.line = 'unreachable'
-    const { receipt } = await limiter.check('api', 'ada', { cost: 10 })
-    const kept = JSON.parse(JSON.stringify(receipt))
-    expect(await limiter.refund(kept, { units: 4 })).toMatchObject({ source: 'fallback', remaining: 19 })
-    store.line = 'well'
-    await clock.advance('100ms')
-    const before = store.arrived.length
-    expect(await limiter.refund(kept, { units: 6 })).toMatchObject({ source: 'fallback', remaining: 25 })
-    expect(store.arrived).toHaveLength(before)
-  })
-
-  it('is not given back by a process that did not decide it', async () => {
-    const [one, other] = [setUp(), setUp()]
-    for (const { store } of [one, other]) store.line = 'unreachable'
-    const { receipt } = await one.limiter.check('api', 'ada', { cost: 10 })
-    await other.limiter.check('api', 'ada', { cost: 10 })
-    const refunded = await other.limiter.refund(receipt ?? { charges: [] })
-    expect(refunded).toMatchObject({ source: 'fallback', remaining: 90, checks: [{ granted: 0 }] })
-  })
-
-  it('is a lease that is renewed and released here', async () => {
-    const { limiter, store, clock, told } = setUp()
-    store.line = 'unreachable'
-    const lease = (await limiter.acquire('jobs', 'tenant', { units: 2 })) as Lease
-    expect(await limiter.acquire('jobs', 'tenant')).toMatchObject({ acquired: false })
-    store.line = 'well'
-    await clock.advance('10m')
-    expect([lease.signal.aborted, lease.remainingMs > 0]).toEqual([false, true])
-    expect(store.arrived.flat().every(({ op }) => op === Op.peek)).toBe(true)
-    await lease.release()
-    store.line = 'unreachable'
-    await limiter.check('api', 'ada')
-    expect((await limiter.peek('jobs', 'tenant')).remaining).toBe(2)
-    expect(told).not.toContainEqual(['leaseLost', expect.anything()])
-  })
-
-  it('is a lease that an open policy never counted: it is held until it is released', async () => {
-    const { limiter, store, clock } = setUp()
-    store.line = 'unreachable'
-    const lease = (await limiter.acquire('adJobs', 'tenant')) as Lease
-    store.line = 'well'
-    await clock.advance('10m')
-    await lease.renew()
-    expect(lease.signal.aborted).toBe(false)
-    await lease.release()
-    expect((await limiter.peek('adJobs', 'tenant')).remaining).toBe(2)
-  })
-})
-
-describe('a lease of the store', () => {
-  it('outlives an outage that is shorter than it, and its release fails during one', async () => {
-    const { limiter, store, clock } = setUp()
-    const lease = (await limiter.acquire('jobs', 'tenant')) as Lease
-    store.line = 'unreachable'
-    await clock.advance('15s')
-    expect([lease.signal.aborted, lease.remainingMs]).toEqual([false, 15_000])
-    store.line = 'well'
-    await clock.advance('5s')
-    expect([lease.signal.aborted, lease.remainingMs]).toEqual([false, 30_000])
-    store.line = 'unreachable'
-    await expect(lease.release()).rejects.toMatchObject({ code: 'ERR_SLUICE_STORE_UNAVAILABLE' })
-  })
-
-  it('that was granted to nobody is given back when the store is up again', async () => {
-    const { limiter, store, clock } = setUp()
-    store.line = 'cut'
-    const lease = await limiter.acquire('jobs', 'tenant', { units: 2 })
-    expect(lease.decision.source).toBe('fallback')
-    store.line = 'well'
-    await clock.advance('100ms')
-    await settled()
-    expect(await limiter.peek('jobs', 'tenant')).toMatchObject({ source: 'remote', remaining: 2 })
   })
 })
 
