@@ -1,4 +1,4 @@
-#!lua name=sluice_0_9_0
+#!lua name=sluice_1_0_0
 local function decide(KEYS, ARGV)
   local call, try, tonumber, type = redis.call, redis.pcall, tonumber, type
   local KEYS = KEYS
@@ -1235,5 +1235,5 @@ local function inspect(KEYS, ARGV)
   end
   return answers
 end
-redis.register_function{ function_name = 'sluice_0_9_0_decide', callback = decide, flags = {} }
-redis.register_function{ function_name = 'sluice_0_9_0_inspect', callback = inspect, flags = { 'no-writes' } }
+redis.register_function{ function_name = 'sluice_1_0_0_decide', callback = decide, flags = {} }
+redis.register_function{ function_name = 'sluice_1_0_0_inspect', callback = inspect, flags = { 'no-writes' } }
