@@ -4,6 +4,10 @@ import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { createDialectEngine, type RateLimiterFlexibleOptions } from '../../src/compat/index.js'
 import { createLimiter } from '../../src/limiter.js'
+import { endsAfter, type Settled, settleEnds } from '../support/key-ends.js'
+
+/** Longer than a test may take, so that no window ends in between. */
+const HOUR_S = 3600
 
 let redis: Redis
 const closers: (() => Promise<unknown>)[] = []
@@ -48,61 +52,84 @@ describe('a replica on rate-limiter-flexible and one on Sluice', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 8 }),
-        fc.constantFrom(0, 30),
-        fc.array(fc.record({ isOurs: fc.boolean(), points: fc.integer({ min: 1, max: 3 }) }), {
-          maxLength: 12,
-        }),
+        fc.constantFrom(0, 2 * HOUR_S),
+        fc.array(
+          fc.record({
+            isOurs: fc.boolean(),
+            points: fc.integer({ min: 1, max: 3 }),
+            ends: fc.constantFrom<Settled>('half an hour left', 'half an hour left', 'no end'),
+          }),
+          { maxLength: 12 },
+        ),
         async (most, blockDuration, hits) => {
           const points = Math.max(3, most)
-          const { theirs, ours, keyPrefix } = pair({ points, duration: 60, blockDuration })
+          const { theirs, ours, keyPrefix } = pair({ points, duration: HOUR_S, blockDuration })
+          const keys = [`${keyPrefix}:alone`, `${keyPrefix}:mixed`]
+          const livesMs = [HOUR_S * 1000, 2 * HOUR_S * 1000]
           for (const hit of hits) {
-            const alone = await consumeTheirs(theirs, 'alone', hit.points)
-            const { allowed, remaining } = hit.isOurs
-              ? await ours.check('login', 'mixed', { cost: hit.points })
-              : await consumeTheirs(theirs, 'mixed', hit.points)
-            expect({ allowed, remaining }).toEqual(alone)
+            const [aloneEnd, mixedEnd] = await endsAfter(redis, keys, livesMs, async () => {
+              const alone = await consumeTheirs(theirs, 'alone', hit.points)
+              const { allowed, remaining } = hit.isOurs
+                ? await ours.check('login', 'mixed', { cost: hit.points })
+                : await consumeTheirs(theirs, 'mixed', hit.points)
+              expect({ allowed, remaining }).toEqual(alone)
+            })
+            expect(mixedEnd).toBe(aloneEnd)
+            const [alone, mixed] = await redis.mget(keys)
+            expect(mixed).toBe(alone)
+            await settleEnds(redis, keys, hit.ends)
           }
-          const [alone, mixed] = await redis.mget(`${keyPrefix}:alone`, `${keyPrefix}:mixed`)
-          expect(mixed).toBe(alone)
-          const lives = [await redis.pttl(`${keyPrefix}:alone`), await redis.pttl(`${keyPrefix}:mixed`)]
-          expect(Math.abs((lives[0] as number) - (lives[1] as number))).toBeLessThan(5000)
         },
       ),
       { numRuns: 40 },
     )
   })
 
+  test('count what either of them refuses', async () => {
+    const { theirs, ours } = pair({ points: 1, duration: HOUR_S })
+    await theirs.consume('u')
+    for (let refused = 1; refused <= 3; refused++) {
+      expect(await ours.check('login', 'u')).toMatchObject({ allowed: false, source: 'redis' })
+      expect((await theirs.get('u'))?.consumedPoints).toBe(1 + refused)
+    }
+  })
+
   test('tell the same wait', async () => {
-    const { theirs, ours } = pair({ points: 1, duration: 60 })
+    const { theirs, ours } = pair({ points: 1, duration: HOUR_S })
     await theirs.consume('u')
     const refused = await ours.check('login', 'u')
     const answer = await theirs.get('u')
     expect(refused).toMatchObject({ allowed: false, reason: 'limit', source: 'redis' })
     expect(refused.retryAfterMs).toBeGreaterThanOrEqual(answer?.msBeforeNext ?? Number.NaN)
-    expect(refused.retryAfterMs).toBeLessThanOrEqual(60_000)
+    expect(refused.retryAfterMs).toBeLessThanOrEqual(3_600_000)
   })
 
   test('block for the block duration, whoever sees the point too many', async () => {
-    const { theirs, ours } = pair({ points: 2, duration: 10, blockDuration: 3600 })
+    const { theirs, ours } = pair({ points: 2, duration: HOUR_S, blockDuration: 2 * HOUR_S })
     await theirs.consume('u', 2)
-    expect((await ours.check('login', 'u')).retryAfterMs).toBe(3_600_000)
-    expect((await theirs.get('u'))?.msBeforeNext).toBeGreaterThan(3_500_000)
+    expect((await ours.check('login', 'u')).retryAfterMs).toBe(7_200_000)
+    expect((await theirs.get('u'))?.msBeforeNext).toBeGreaterThan(5_400_000)
 
     await ours.check('login', 'v', { cost: 2 })
     expect(await consumeTheirs(theirs, 'v', 1)).toMatchObject({ allowed: false })
-    expect((await ours.check('login', 'v')).retryAfterMs).toBeGreaterThan(3_500_000)
+    expect((await ours.check('login', 'v')).retryAfterMs).toBeGreaterThan(5_400_000)
   })
 
   test('begin a block only at the count that blockOnConsumed names', async () => {
-    const { theirs, ours } = pair({ points: 1, duration: 10, blockDuration: 3600, blockOnConsumed: 3 })
+    const { theirs, ours } = pair({
+      points: 1,
+      duration: HOUR_S,
+      blockDuration: 2 * HOUR_S,
+      blockOnConsumed: 3,
+    })
     await theirs.consume('u')
-    expect((await ours.check('login', 'u')).retryAfterMs).toBeLessThanOrEqual(10_000)
-    expect((await ours.check('login', 'u')).retryAfterMs).toBe(3_600_000)
-    expect((await theirs.get('u'))?.msBeforeNext).toBeGreaterThan(3_500_000)
+    expect((await ours.check('login', 'u')).retryAfterMs).toBeLessThanOrEqual(3_600_000)
+    expect((await ours.check('login', 'u')).retryAfterMs).toBe(7_200_000)
+    expect((await theirs.get('u'))?.msBeforeNext).toBeGreaterThan(5_400_000)
   })
 
   test('see what the other gave back, added, forgot and blocked', async () => {
-    const { theirs, ours } = pair({ points: 10, duration: 60 })
+    const { theirs, ours } = pair({ points: 10, duration: HOUR_S })
     const { receipt } = await ours.check('login', 'u', { cost: 4 })
     await theirs.penalty('u', 2)
     expect(await ours.peek('login', 'u')).toMatchObject({ remaining: 4 })
@@ -121,7 +148,7 @@ describe('a replica on rate-limiter-flexible and one on Sluice', () => {
   })
 
   test('a charge of a window that is over gives nothing back to the next one', async () => {
-    const { ours, theirs, keyPrefix } = pair({ points: 10, duration: 60 })
+    const { ours, theirs, keyPrefix } = pair({ points: 10, duration: HOUR_S })
     const { receipt } = await ours.check('login', 'u', { cost: 4 })
     // The window ends, and another begins: their expiry knows milliseconds.
     await new Promise(resolve => setTimeout(resolve, 2))
@@ -133,8 +160,8 @@ describe('a replica on rate-limiter-flexible and one on Sluice', () => {
 
   test('a client of theirs that writes a prefix of its own is understood', async () => {
     const client = new Redis(inject('redisUrl'), { keyPrefix: `app-${++prefixes}:` })
-    const theirs = new RateLimiterRedis({ storeClient: client, points: 10, duration: 60 })
-    const limiters = { login: { points: 10, duration: 60 } }
+    const theirs = new RateLimiterRedis({ storeClient: client, points: 10, duration: HOUR_S })
+    const limiters = { login: { points: 10, duration: HOUR_S } }
     const engine = createDialectEngine({ dialect: 'rate-limiter-flexible', store: client, limiters })
     const ours = createLimiter({ store: engine, policies: engine.policies, deadline: '10s' })
     await theirs.consume('u', 4)
@@ -144,9 +171,9 @@ describe('a replica on rate-limiter-flexible and one on Sluice', () => {
   })
 
   test('a key that has lost its expiry gets one with the next hit', async () => {
-    const { ours, keyPrefix } = pair({ points: 10, duration: 60 })
+    const { ours, keyPrefix } = pair({ points: 10, duration: HOUR_S })
     await redis.set(`${keyPrefix}:u`, 3)
-    expect(await ours.check('login', 'u')).toMatchObject({ remaining: 6, resetAfterMs: 60_000 })
+    expect(await ours.check('login', 'u')).toMatchObject({ remaining: 6, resetAfterMs: 3_600_000 })
     expect(await redis.pttl(`${keyPrefix}:u`)).toBeGreaterThan(0)
   })
 })
@@ -156,7 +183,7 @@ describe('what the keys of rate-limiter-flexible cannot do', () => {
     const engine = createDialectEngine({
       dialect: 'rate-limiter-flexible',
       store: inject('redisUrl'),
-      limiters: { login: { points: 5, duration: 60, keyPrefix: 'flexible-refusals' } },
+      limiters: { login: { points: 5, duration: HOUR_S, keyPrefix: 'flexible-refusals' } },
     })
     const policies = {
       ...engine.policies,
