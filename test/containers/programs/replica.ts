@@ -5,7 +5,7 @@
  */
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Status } from '../../../src/core/step.js'
+import { Op, Status } from '../../../src/core/step.js'
 import type { Check, Engine, Outcome } from '../../../src/engine/engine.js'
 import { createLimiter } from '../../../src/limiter.js'
 import { loadScripts } from '../../../src/redis/scripts.js'
@@ -58,10 +58,12 @@ class RecordingEngine implements Engine {
 
   #record(request: readonly Check[], { nowUs, checks }: Outcome): void {
     this.#decided++
-    for (const [i, { limit, subject }] of request.entries()) {
+    for (const [i, { limit, subject, op }] of request.entries()) {
       const { status, granted, remaining } = checks[i] as Outcome['checks'][number]
       if (status < Status.denied) throw new Error(`a check of ${limit.policy} failed with status ${status}`)
-      if (status === Status.allowed) this.#admitted.push([limit.policy, subject, nowUs, granted, remaining])
+      // The guard looks at a key, before it trusts a store again that was away: that takes nothing.
+      if (op === Op.consume && status === Status.allowed)
+        this.#admitted.push([limit.policy, subject, nowUs, granted, remaining])
     }
     if (this.#decided >= TOLD_AT_ONCE) this.tell()
   }
