@@ -1,7 +1,7 @@
 /**
  * Runs every check of the project and every test, and ends with one line: `N passed, N failed`, where each check
  * counts as one and each test as one. A check shows what it printed only when it fails.
- *   node scripts/verify.ts [--project unit]...    some projects' tests only, after all checks
+ *   node scripts/verify.ts [--project unit]...    some projects' tests only, after all checks; `native` is the Rust tests
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { root } from './files.ts'
+import { countCargoTests, nativeChecks, nativeTests, whyNoCargo } from './verify-native.ts'
 
 const node = process.execPath
 const bin = (name: string) => join(root, 'node_modules/.bin', name)
@@ -24,6 +25,9 @@ const checks: ReadonlyArray<{ name: string; command: readonly string[] }> = [
   { name: 'Lua is built', command: [node, 'scripts/build-lua.ts', '--check'] },
   { name: 'documents', command: [node, 'scripts/check-docs.ts'] },
 ]
+
+/** What `--project` calls the tests of the Rust workspace. */
+const NATIVE = 'native'
 
 const vitestReport = z.object({
   numPassedTests: z.number(),
@@ -105,6 +109,18 @@ async function runCheck({ name, command }: (typeof checks)[number]): Promise<voi
   }
 }
 
+async function runNativeTests(): Promise<void> {
+  const { code, output } = await run(nativeTests, false)
+  const counted = countCargoTests(output)
+  // What does not compile fails without a test that does.
+  const failed = counted.failed === 0 && code !== 0 ? 1 : counted.failed
+  total.passed += counted.passed
+  total.failed += failed
+  total.skipped += counted.skipped
+  if (failed > 0) console.log(`FAILED  Rust: tests\n${output.trimEnd()}\n`)
+  else console.log(`ok      Rust: ${counted.passed} tests`)
+}
+
 async function runTests(projects: readonly string[]): Promise<void> {
   const file = join(scratch, 'vitest.json')
   const command = [bin('vitest'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
@@ -130,8 +146,20 @@ async function runTests(projects: readonly string[]): Promise<void> {
 }
 
 const { values } = parseArgs({ options: { project: { type: 'string', multiple: true, default: [] } } })
+const projects = values.project.filter(project => project !== NATIVE)
 for (const check of checks) await runCheck(check)
-await runTests(values.project)
+
+const noCargo = whyNoCargo()
+if (noCargo === undefined) {
+  for (const check of nativeChecks) await runCheck(check)
+  if (values.project.length === 0 || values.project.includes(NATIVE)) await runNativeTests()
+} else {
+  total.skipped++
+  console.log(
+    `NOT RUN the checks and tests of the Rust workspace: ${noCargo}. Everything else runs without it.`,
+  )
+}
+if (values.project.length === 0 || projects.length > 0) await runTests(projects)
 
 console.log(
   `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`,
