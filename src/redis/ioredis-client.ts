@@ -13,6 +13,7 @@ import {
   ServerError,
 } from './redis-client.js'
 import { type ConnectionUse, checkServer } from './server-check.js'
+import { SILENCE_MAX_MS } from './silence.js'
 import { SENTINEL_PORT } from './store-url.js'
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -29,6 +30,7 @@ export const AT_MOST_ONCE = {
   commandTimeout: undefined,
   lazyConnect: true,
   connectTimeout: CONNECT_TIMEOUT_MS,
+  socketTimeout: SILENCE_MAX_MS,
   // After a failover the old primary may keep its connections: look the address up again. 1 reconnects, 2 would resend.
   reconnectOnError: (error: Error) => (isReadOnlyReply(error) ? 1 : false),
 } satisfies RedisOptions
@@ -53,6 +55,8 @@ const FOLLOW_THE_PRIMARY = {
   failoverDetector: true,
   sentinelRetryStrategy: backoffMs,
   sentinelReconnectStrategy: backoffMs,
+  // Of one that stands still; then the next is asked.
+  sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
 } satisfies RedisOptions
 
 /**

@@ -11,6 +11,7 @@ import {
   ServerError,
 } from './redis-client.js'
 import { type ConnectionUse, checkServer } from './server-check.js'
+import { SILENCE_MAX_MS, SilenceWatch } from './silence.js'
 
 /** What Sluice needs of a client of node-redis. */
 export interface NodeRedis {
@@ -62,6 +63,7 @@ export class NodeRedisClient implements RedisClient {
   readonly #use: ConnectionUse
   readonly #state: ConnectionState
   #link: NodeRedisLink | undefined
+  #silence: SilenceWatch | undefined
   /** Of the link, once it may be used. */
   #client: NodeRedis | undefined
   /** Since the connection was last ready. */
@@ -119,6 +121,7 @@ export class NodeRedisClient implements RedisClient {
     const client = this.state === 'ready' ? this.#client : undefined
     this.#state.close()
     clearTimeout(this.#timer)
+    this.#silence?.end()
     // QUIT is answered after everything sent before it. Where it cannot be, the connection is gone already.
     if (client !== undefined) await patiently(client.sendCommand(['QUIT'], TEXTS).catch(() => {}))
     this.#link?.dispose()
@@ -127,7 +130,9 @@ export class NodeRedisClient implements RedisClient {
 
   #send(client: NodeRedis, words: readonly (string | Buffer)[], options: CommandOptions): Promise<unknown> {
     const link = this.#link
-    return client.sendCommand(words, options).catch(error => {
+    const answer = client.sendCommand(words, options)
+    this.#silence?.await(answer)
+    return answer.catch(error => {
       if (!(error instanceof Error && (isReply(error) || (link === this.#link && client.isReady)))) {
         throw new ConnectionLostError(
           'the connection to Redis ended before the answer came; the check may have been charged, do not send it again',
@@ -144,7 +149,13 @@ export class NodeRedisClient implements RedisClient {
   #connect(): void {
     const link: NodeRedisLink = this.#open(error => this.#lost(link, error))
     this.#link = link
-    link.connected.then(client => this.#check(link, client)).catch(error => this.#lost(link, error))
+    const silence = new SilenceWatch(() =>
+      this.#lost(link, new Error(`nothing came from it within ${SILENCE_MAX_MS / 1000} s`)),
+    )
+    this.#silence = silence
+    const usable = link.connected.then(client => this.#check(link, client))
+    silence.await(usable)
+    usable.catch(error => this.#lost(link, error))
   }
 
   /** The connection stands: is it one to the right server? */
@@ -165,6 +176,7 @@ export class NodeRedisClient implements RedisClient {
     if (link !== this.#link || this.#state.current === 'closed') return
     this.#link = undefined
     this.#client = undefined
+    this.#silence?.end()
     link.dispose()
     this.#timer = setTimeout(() => this.#connect(), backoffMs(++this.#attempt))
     this.#state.lose(error)

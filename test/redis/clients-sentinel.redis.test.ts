@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { Redis as Valkey } from 'iovalkey'
 import { createSentinel } from 'redis'
@@ -139,6 +141,24 @@ test.each([KINDS[0] as SentinelKind, KINDS[4] as SentinelKind])(
     )
   },
 )
+
+test('a Sentinel that takes connections and stands still is passed over', async () => {
+  const still = createServer(() => {}).listen(0, '127.0.0.1')
+  closers.push(async () => still.close())
+  await once(still, 'listening')
+  const { port } = still.address() as AddressInfo
+  const nodes = [{ host: '127.0.0.1', port }, ...group.nodes]
+  const waiting = KINDS.map(async ({ store }) => {
+    const engine = engineOf(store({ ...group, nodes }))
+    await until(() =>
+      ask(engine).then(
+        () => true,
+        () => false,
+      ),
+    )
+  })
+  await Promise.all(waiting)
+})
 
 test('a Sentinel that is given as a server is told', async () => {
   const [sentinel] = group.sentinels

@@ -11,6 +11,8 @@ export interface TcpProxy {
   holdReplies(): void
   /** Lets what was held, and what follows, through. */
   releaseReplies(): void
+  /** Loses from now on what the connections of now carry, both ways, and tells neither end. New ones work. */
+  muteConnections(): void
   /** Ends every connection at once, and with it what is held. New ones are accepted. */
   killConnections(): void
   close(): Promise<void>
@@ -51,6 +53,11 @@ export async function startTcpProxy(targetPort: number, replyDelayMs = 0, port =
       else onTheWayBack(arrive)
     })
   })
+  const muteConnections = () => {
+    for (const pair of pairs) {
+      for (const socket of pair) socket.removeAllListeners('data').on('data', () => {})
+    }
+  }
   const killConnections = () => {
     held = []
     for (const pair of pairs) for (const socket of pair) socket.destroy()
@@ -72,6 +79,7 @@ export async function startTcpProxy(targetPort: number, replyDelayMs = 0, port =
       holding = false
       for (const send of held.splice(0)) send()
     },
+    muteConnections,
     killConnections,
     async close() {
       const closed = new Promise(resolve => server.close(resolve))

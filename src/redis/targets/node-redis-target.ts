@@ -177,7 +177,13 @@ export function targetOfNodeRedisSentinel(sentinel: NodeRedisSentinelLike): Redi
     passthroughClientErrorEvents: false,
     nodeClientOptions: { ...nodeClientOptions, ...PLAIN_CLIENT, socket: { ...socket, ...SOCKET } },
   }
-  const open: OpenNodeRedisLink = onLost => openPrimary(sentinel.duplicate(overrides), onLost)
+  let attempts = 0
+  const open: OpenNodeRedisLink = onLost => {
+    // They are asked in this order, and one that stands still holds up the attempt: the next one begins with another.
+    const first = attempts++ % sentinelRootNodes.length
+    const asked = [...sentinelRootNodes.slice(first), ...sentinelRootNodes.slice(0, first)]
+    return openPrimary(sentinel.duplicate({ ...overrides, sentinelRootNodes: asked }), onLost)
+  }
   const nodes = sentinelRootNodes.map(({ host, port }) => `${host}:${port}`).join(',')
   const address = `the primary '${name}' of the Sentinels at ${nodes}`
   const tls = socket?.tls ?? false
