@@ -30,13 +30,15 @@ export function replay(limit: PolicyLimit, recordings: readonly Recording[]): Re
   const bySubject = new Map<string, Placed[]>()
   let uncertain = 0
   for (const [gateway, recording] of recordings.entries()) {
+    const lastUs = new Map<string, number>()
     for (const entry of recording) {
       if (entry.policy !== limit.policy) continue
       if (entry.kind === 'undecided') {
         if (!UNCHARGED.has(entry.code)) uncertain += entry.n
       } else if (entry.kind === 'remembered' || entry.status >= Status.denied) {
         const entries = bySubject.get(entry.subject)
-        const placed = { ...asDecided(entry), gateway }
+        const placed = { ...asDecided(entry, lastUs.get(entry.subject)), gateway }
+        lastUs.set(entry.subject, placed.nowUs)
         if (entries === undefined) bySubject.set(entry.subject, [placed])
         else entries.push(placed)
       }
@@ -53,8 +55,12 @@ export function replay(limit: PolicyLimit, recordings: readonly Recording[]): Re
   }
 }
 
-/** A remembered refusal is right when a look at the key, when it was asked, would have refused as well. */
-const asDecided = (entry: Exclude<Entry, { kind: 'undecided' }>): Decided =>
+/**
+ * A remembered refusal is right when a look at the key, when it was asked, would have refused as well.
+ *
+ * @param lastUs what the gateway knew of the subject was decided then: it asked later, though its steps of 1 ms may say earlier
+ */
+const asDecided = (entry: Exclude<Entry, { kind: 'undecided' }>, lastUs = 0): Decided =>
   entry.kind === 'decided'
     ? entry
     : {
@@ -65,7 +71,7 @@ const asDecided = (entry: Exclude<Entry, { kind: 'undecided' }>): Decided =>
         n: 1,
         at: 0,
         status: Status.denied,
-        nowUs: entry.askedUs,
+        nowUs: Math.max(entry.askedUs, lastUs),
       }
 
 /** Errors that say of themselves that nothing was charged. */
