@@ -143,6 +143,19 @@ export class Decision implements DecisionData {
     return this.#decided().map(check => checkState(check, this.allowed))
   }
 
+  /** The same request, refused to somebody who cannot wait as long as it takes. @param waitMs what takes as long, >= 1 */
+  refusedFor(waitMs: number): Decision {
+    const all = this.#decided()
+    const shown = shownOf(all)
+    const status = this.allowed ? Status.denied : shown.status
+    const refused = { ...shown, status, granted: 0, waitUs: Math.ceil(waitMs * 1000) }
+    return Decision.of(
+      all.map(check => (check === shown ? refused : check)),
+      this.#nowUs,
+      this.source,
+    )
+  }
+
   toJSON(): DecisionData {
     const { allowed, reason, policy, limit, remaining, retryAfterMs, resetAfterMs, delayMs, source } = this
     const { receipt, checks } = this

@@ -8,6 +8,7 @@ export type Call =
   | 'check'
   | 'checkAll'
   | 'peek'
+  | 'wait'
   | 'debit'
   | 'refund'
   | 'reset'
@@ -30,6 +31,8 @@ export interface LimiterEvents {
   decision: { readonly call: Call; readonly asked: readonly Asked[]; readonly decision: Decision }
   /** A call failed: the store could not be asked, a key is not ours, a cost is impossible. The caller gets the same error. */
   error: { readonly call: Call; readonly asked: readonly Asked[]; readonly error: unknown }
+  /** A call of `wait` or `waitAll` had to wait, and is over. Tells each once, whatever came of it. */
+  waited: Waited
   /** A lease ended before it was released: its holder has to stop. */
   leaseLost: { readonly policy: string; readonly leaseId: string; readonly error: SluiceError }
   /** The store cannot be asked: from here on calls are decided without it, and none waits for it. */
@@ -42,6 +45,14 @@ export interface LimiterEvents {
   lateReply: LateReply
   /** Something a person should look at that changed no answer, such as a snapshot that could not be read. */
   warning: { readonly message: string; readonly error: unknown }
+}
+
+export interface Waited {
+  readonly asked: readonly Asked[]
+  /** ms from the call to its end. */
+  readonly waitedMs: number
+  /** Undefined: it failed, or was given up by its signal or with the limiter. */
+  readonly decision: Decision | undefined
 }
 
 /** Part of a store that fails by itself: a node of a cluster. Undefined where the store is one. */
@@ -91,6 +102,7 @@ export class Events {
   readonly #listeners: { readonly [E in EventName]: Set<Listener<E>> } = {
     decision: new Set(),
     error: new Set(),
+    waited: new Set(),
     leaseLost: new Set(),
     storeDown: new Set(),
     storeUp: new Set(),

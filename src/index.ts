@@ -25,6 +25,7 @@ export type {
   Listener,
   StoreDown,
   StoreUp,
+  Waited,
 } from './events.js'
 export type { Explanation } from './explain.js'
 export type { Acquisition, Lease, RefusedLease } from './lease.js'
@@ -37,10 +38,13 @@ export type {
   CheckOptions,
   CostOptions,
   Limiter,
+  MaxWait,
   OverrideOptions,
   RefundOptions,
   SyncLimiter,
+  WaitOptions,
 } from './limiter/types.js'
+export type { WaitingSettings } from './limiter/waiting-options.js'
 export { createLimiter } from './limiter.js'
 export type {
   ConcurrencyOptions,

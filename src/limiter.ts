@@ -25,9 +25,13 @@ import type {
   CheckOptions,
   CostOptions,
   Limiter,
+  MaxWait,
   RefundOptions,
   SyncLimiter,
+  WaitOptions,
 } from './limiter/types.js'
+import type { WaitingSettings } from './limiter/waiting-options.js'
+import { WaitingRoom } from './limiter/waiting-room.js'
 import { type PoliciesInput, type PolicyLimit, parseDuration } from './policy.js'
 import { identify, isText, type Subject } from './subject.js'
 
@@ -64,6 +68,7 @@ export function createLimiter(options: LimiterOptions): SyncLimiter {
     new PolicyTable(compiled, clock, timers),
     events,
     timers,
+    options.waiting,
   )
 }
 
@@ -74,15 +79,28 @@ class PolicyLimiter implements SyncLimiter {
   readonly #events: Events
   readonly #dispatcher: Dispatcher
   readonly #acquirer: Acquirer
+  readonly #waitingRoom: WaitingRoom
   #closing: Promise<void> | undefined
 
-  constructor({ engine, keyOf }: EngineSetup, table: PolicyTable, events: Events, timers: Timers) {
+  constructor(
+    { engine, keyOf }: EngineSetup,
+    table: PolicyTable,
+    events: Events,
+    timers: Timers,
+    settings?: WaitingSettings,
+  ) {
     this.#engine = engine
     this.#events = events
     this.#sync = isSyncEngine(engine) ? engine : undefined
     this.#table = table
     this.#dispatcher = new Dispatcher(engine, keyOf, this.#events)
     this.#acquirer = new Acquirer(this.#dispatcher, this.#events, timers)
+    this.#waitingRoom = new WaitingRoom(this.#dispatcher, table, {
+      sync: this.#sync,
+      events,
+      timers,
+      settings,
+    })
   }
 
   check(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
@@ -154,6 +172,14 @@ class PolicyLimiter implements SyncLimiter {
     return this.#dispatcher.decide({ call: 'checkAll', asked: items, plan }, options.signal)
   }
 
+  wait(policy: string, subject: Subject, options: CheckOptions & MaxWait = {}): Promise<Decision> {
+    return this.#waitingRoom.wait([{ ...options, policy, subject }], options)
+  }
+
+  waitAll(items: readonly CheckItem<PoliciesInput>[], options: WaitOptions = {}): Promise<Decision> {
+    return this.#waitingRoom.wait(items, options)
+  }
+
   peek(policy: string, subject: Subject, options?: CheckOptions): Promise<Decision> {
     return this.#one('peek', Op.peek, policy, subject, options)
   }
@@ -165,7 +191,9 @@ class PolicyLimiter implements SyncLimiter {
   async refund(receipt: Receipt, options: RefundOptions = {}): Promise<Decision> {
     const plan = () => planRefund(this.#table, receipt, options.units)
     const asked = Array.isArray(receipt?.charges) ? receipt.charges : []
-    return this.#dispatcher.decide({ call: 'refund', asked, plan }, options.signal)
+    const decision = await this.#dispatcher.decide({ call: 'refund', asked, plan }, options.signal)
+    this.#waitingRoom.wake(asked.map(({ policy }) => policy))
+    return decision
   }
 
   async reset(policy: string, subject: Subject, options: CallOptions = {}): Promise<void> {
@@ -175,6 +203,7 @@ class PolicyLimiter implements SyncLimiter {
     await Promise.all(
       indexes.map(index => this.#wholeKey('reset', Op.reset, policy, subject, options, index)),
     )
+    this.#waitingRoom.wake([policy])
   }
 
   async block(policy: string, subject: Subject, options: BlockOptions): Promise<void> {
@@ -184,6 +213,7 @@ class PolicyLimiter implements SyncLimiter {
 
   async unblock(policy: string, subject: Subject, options: CallOptions = {}): Promise<void> {
     await this.#wholeKey('unblock', Op.unblock, policy, subject, options, 0)
+    this.#waitingRoom.wake([policy])
   }
 
   async acquire(policy: string, subject: Subject, options: AcquireOptions = {}): Promise<Acquisition> {
@@ -200,6 +230,7 @@ class PolicyLimiter implements SyncLimiter {
   update(policies: PoliciesInput): void {
     this.#dispatcher.assertOpen()
     this.#table.update(policies)
+    this.#waitingRoom.wake()
   }
 
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {
@@ -213,6 +244,7 @@ class PolicyLimiter implements SyncLimiter {
 
   close(): Promise<void> {
     if (this.#closing === undefined) {
+      this.#waitingRoom.close()
       this.#dispatcher.close()
       this.#table.close()
       this.#closing = this.#engine.close()

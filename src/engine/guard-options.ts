@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { cdiv } from '../core/time.js'
 import { STORE_FAILURE_POLICIES } from '../policy/options.js'
-import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
-import { option } from '../policy/schema.js'
+import { Refusal } from '../policy/refusal.js'
+import { option, recordOf } from '../policy/schema.js'
 import { readCount, readWait, readWord } from '../policy/values.js'
 import type { DurationText, StoreFailurePolicy } from '../policy.js'
 
@@ -41,30 +41,17 @@ const DEFAULT_DEADLINE_MS = 100
 const DEFAULT_MAX_AGE_US = 1_000_000
 const DEFAULT_MAX_DENIALS = 10_000
 
-const DENY_CACHE = {
-  maxAge: option(readWait).optional(),
-  maxKeys: option(readCount).optional(),
-}
+const readDenials = recordOf(
+  { maxAge: option(readWait).optional(), maxKeys: option(readCount).optional() },
+  "{ maxAge: '1s', maxKeys: 10_000 }, and not false",
+)
 
 function readDenyCache(value: unknown): GuardConfig['denyCache'] | Refusal {
   if (value === false) return undefined
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return new Refusal(
-      `${show(value)} is neither false nor an object such as { maxAge: '1s', maxKeys: 10_000 }`,
-    )
-  }
-  const read = z.strictObject(DENY_CACHE).safeParse(value)
-  if (!read.success) return new Refusal(read.error.issues.map(denyCacheProblem).join('; '))
-  const { maxAge = DEFAULT_MAX_AGE_US, maxKeys = DEFAULT_MAX_DENIALS } = read.data
+  const read = readDenials(value)
+  if (read instanceof Refusal) return read
+  const { maxAge = DEFAULT_MAX_AGE_US, maxKeys = DEFAULT_MAX_DENIALS } = read
   return { maxAgeUs: maxAge, maxKeys }
-}
-
-function denyCacheProblem(issue: z.core.$ZodIssue): string {
-  if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`
-  const names = Object.keys(DENY_CACHE)
-  return issue.keys
-    .map(name => `${show(name)} is not an option of it; options are ${list(names)}${didYouMean(name, names)}`)
-    .join('; ')
 }
 
 /** The options of the guard, for the schema of a limiter. */

@@ -8,7 +8,8 @@ import { type PlannedCheck, replan } from './request.js'
 
 /** One call of the limiter, planned. */
 export interface Request {
-  readonly call: Call
+  /** Undefined: it is a part of a call, and whoever makes that tells the listeners. */
+  readonly call?: Call
   readonly asked: readonly Asked[]
   /** Lazily, so that what is wrong with the call is told to listeners too. */
   readonly plan: () => readonly PlannedCheck[]
@@ -61,7 +62,7 @@ export class Dispatcher {
 
   /** Tells the listeners of an error that the caller is about to get. */
   failed({ call, asked }: Omit<Request, 'plan'>, error: unknown): unknown {
-    if (this.#events.has('error')) this.#events.emit('error', { call, asked, error })
+    if (call !== undefined && this.#events.has('error')) this.#events.emit('error', { call, asked, error })
     return error
   }
 
@@ -75,7 +76,9 @@ export class Dispatcher {
 
   #read({ call, asked }: Request, checks: readonly PlannedCheck[], outcome: Outcome): Decision {
     const decision = readOutcome(checks, outcome, this.#engine.source, this.#keyOf)
-    if (this.#events.has('decision')) this.#events.emit('decision', { call, asked, decision })
+    if (call !== undefined && this.#events.has('decision')) {
+      this.#events.emit('decision', { call, asked, decision })
+    }
     return decision
   }
 }

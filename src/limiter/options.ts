@@ -4,6 +4,7 @@ import { GUARD_OPTIONS, type GuardSettings } from '../engine/guard-options.js'
 import { PolicyError, type Problem } from '../errors.js'
 import { didYouMean, list } from '../policy/refusal.js'
 import { type CompiledPolicies, compilePolicies, type PoliciesInput } from '../policy.js'
+import { WAITING_OPTIONS, type WaitingSettings } from './waiting-options.js'
 
 /** Options of `createLimiter`. */
 export interface LimiterOptions<P extends PoliciesInput = PoliciesInput>
@@ -11,9 +12,16 @@ export interface LimiterOptions<P extends PoliciesInput = PoliciesInput>
     GuardSettings {
   /** Policies by name: a rate such as `'100/m'`, several, or an object (`docs/policies.md`). */
   readonly policies: P
+  /** How many calls of `wait` may wait. */
+  readonly waiting?: WaitingSettings
 }
 
-const OPTIONS = z.strictObject({ policies: z.unknown(), ...ENGINE_OPTIONS, ...GUARD_OPTIONS })
+const OPTIONS = z.strictObject({
+  policies: z.unknown(),
+  ...ENGINE_OPTIONS,
+  ...GUARD_OPTIONS,
+  ...WAITING_OPTIONS,
+})
 const NAMES = Object.keys(OPTIONS.shape)
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>

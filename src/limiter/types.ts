@@ -29,6 +29,13 @@ export interface CostOptions extends OverrideOptions {
 
 export interface CheckOptions extends CostOptions, CallOptions {}
 
+export interface MaxWait {
+  /** Longest wait, `'1ms'` to `'24d'`; what would take longer is refused at once. Default: `'5s'`. */
+  readonly maxWait?: DurationText
+}
+
+export interface WaitOptions extends CallOptions, MaxWait {}
+
 export interface RefundOptions extends CallOptions {
   /** Units to give back of each charge: an integer from 1 to what was charged. Default: all. */
   readonly units?: number
@@ -71,6 +78,23 @@ export interface Limiter<P extends PoliciesInput = PoliciesInput> extends AsyncD
 
   /** Several checks as one: all pass and are charged, or none is. At most 16, counting each limit of each policy. */
   checkAll(items: readonly CheckItem<P>[], options?: CallOptions): Promise<Decision>
+
+  /**
+   * As `check`, but where it would be refused it waits until it passes, behind those who wait for the same policy and subject in this
+   * process. What would take longer than `maxWait` is refused at once, and so is what finds no place to wait. While the signal
+   * aborts, the place and the units are free again.
+   *
+   * Others who share the store may take what is waited for; then it waits for what comes next. A store that cannot be asked
+   * is not waited for.
+   */
+  wait<N extends PolicyName<P>>(
+    policy: N,
+    subject: SubjectOf<P[N]>,
+    options?: CheckOptions & MaxWait,
+  ): Promise<Decision>
+
+  /** As `checkAll`, waiting as `wait` does, behind those who wait for the same list of policies and subjects. */
+  waitAll(items: readonly CheckItem<P>[], options?: WaitOptions): Promise<Decision>
 
   /** What `check` would answer now. Charges nothing and writes nothing. */
   peek<N extends PolicyName<P>>(

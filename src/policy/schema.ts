@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ALGORITHMS, type Algorithm } from '../core/plan.js'
 import type { LimitConfig } from './config.js'
 import { type OptionsOf, PERIODS, type PolicyOptions, STORE_FAILURE_POLICIES } from './options.js'
-import { Refusal } from './refusal.js'
+import { didYouMean, list, Refusal, show } from './refusal.js'
 import { readDuration } from './units.js'
 import {
   readCount,
@@ -22,6 +22,25 @@ export const option = <T>(read: (value: unknown) => T | Refusal) =>
     context.addIssue({ code: 'custom', message: result.message, input: value })
     return z.NEVER
   })
+
+/** A reader of an option that is an object of options itself: all that is wrong with it is one Refusal. */
+export const recordOf =
+  <S extends z.ZodRawShape>(shape: S, example: string) =>
+  (value: unknown): z.output<z.ZodObject<S>> | Refusal => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return new Refusal(`${show(value)} is not an object such as ${example}`)
+    }
+    const read = z.strictObject(shape).safeParse(value)
+    if (read.success) return read.data
+    return new Refusal(read.error.issues.map(issue => problemOf(issue, Object.keys(shape))).join('; '))
+  }
+
+function problemOf(issue: z.core.$ZodIssue, names: readonly string[]): string {
+  if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`
+  return issue.keys
+    .map(name => `${show(name)} is not an option of it; options are ${list(names)}${didYouMean(name, names)}`)
+    .join('; ')
+}
 
 const count = option(readCount)
 const countOrNone = option(readCountOrNone)
