@@ -1,41 +1,25 @@
-import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createDialectEngine, type GatewayAnswer, type GatewayConfig } from '../../src/compat/index.js'
+import { createDialectEngine, type GatewayConfig } from '../../src/compat/index.js'
 import type { GatewayGeneration } from '../../src/compat/mcp-gateway/config.js'
 import type { GatewayCall } from '../../src/compat/mcp-gateway/dimensions.js'
 import { createLimiter } from '../../src/limiter.js'
+import { loadScript } from '../../src/redis/scripts.js'
+import { GatewayKeys, numbersOf, recorded, type Stored } from '../support/gateway-recording.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 
-type Stored = Readonly<Record<string, string | readonly number[] | Readonly<Record<string, string>>>>
-
-/** Made by running `cpex-rate-limiter` 0.1.12 itself: `test/vectors/compat/record-mcp-gateway.py` says how. */
-const recorded = JSON.parse(
-  readFileSync(new URL('../vectors/compat/mcp-gateway.json', import.meta.url), 'utf8'),
-) as {
-  readonly names: readonly { config: GatewayConfig; call: GatewayCall; keys: readonly string[] }[]
-  readonly scenarios: readonly {
-    readonly name: string
-    readonly config: GatewayConfig
-    readonly calls: readonly { call: GatewayCall; nowS: number; answer: GatewayAnswer; stored: Stored }[]
-  }[]
-}
-
-/** The program of a Python that has `cpex-rate-limiter` 0.1.12, for the tests that run it beside Sluice. */
-const PYTHON = process.env.SLUICE_TEST_CPEX_PYTHON
 const START_S = 1_700_000_000
 
 let server: RedisServer
 let redis: Redis
+let keys: GatewayKeys
 const closers: (() => Promise<unknown>)[] = []
 const clock = { nowS: START_S, nowUs: () => clock.nowS * 1_000_000 }
 
 beforeAll(async () => {
   server = await startRedis()
   redis = new Redis(server.url)
+  keys = new GatewayKeys(redis)
 })
 
 afterAll(async () => {
@@ -58,47 +42,6 @@ function gateway(config: GatewayConfig, generation?: GatewayGeneration, ownClock
   return engine
 }
 
-const keys = async () => (await redis.keys('*')).sort()
-
-/** What the recording keeps of the keys: members of a log are of no meaning, their scores are. */
-async function stored(): Promise<Stored> {
-  const read = async (key: string) => {
-    const type = await redis.type(key)
-    if (type === 'string') return redis.get(key)
-    if (type === 'hash') return redis.hgetall(key)
-    return (await redis.zrange(key, '0', '-1', 'WITHSCORES')).filter((_, i) => i % 2 === 1).map(Number)
-  }
-  return Object.fromEntries(await Promise.all((await keys()).map(async key => [key, await read(key)])))
-}
-
-/** Servers write the same fraction with more or fewer digits. */
-const numbersOf = (state: Stored) =>
-  Object.entries(state).map(([key, value]) => [
-    key,
-    typeof value === 'string' || isScores(value)
-      ? value
-      : Object.entries(value).map(([field, text]) => [field, Number(text)]),
-  ])
-
-const isScores = (value: Stored[string]): value is readonly number[] => Array.isArray(value)
-
-async function store(state: Stored): Promise<void> {
-  await redis.flushall()
-  for (const [key, value] of Object.entries(state)) {
-    if (typeof value === 'string') await redis.set(key, value)
-    else if (isScores(value)) await redis.zadd(key, ...value.flatMap((score, i) => [score, `theirs:${i}`]))
-    else await redis.hset(key, value)
-  }
-}
-
-/** The seconds of a recording do not pass on the server: what ends by its clock begins its life anew. */
-async function renew(): Promise<void> {
-  for (const key of await keys()) {
-    if ((await redis.type(key)) === 'string')
-      await redis.expire(key, Number(key.slice(key.lastIndexOf(':') + 1)))
-  }
-}
-
 describe('on what its own limiter has left behind, Sluice answers and stores as it would', () => {
   test.each(recorded.scenarios.map(scenario => [scenario.name, scenario] as const))(
     'taking turns: %s',
@@ -106,11 +49,10 @@ describe('on what its own limiter has left behind, Sluice answers and stores as 
       const engine = gateway(config)
       let before: Stored = {}
       for (const { call, nowS, answer, stored: after } of calls) {
-        await store(before)
-        await renew()
+        await keys.store(before)
         clock.nowS = nowS
-        expect(await engine.evaluate(call)).toEqual(answer)
-        expect(numbersOf(await stored())).toEqual(numbersOf(after))
+        expect(await keys.inNoTime(() => engine.evaluate(call))).toEqual(answer)
+        expect(numbersOf(await keys.stored())).toEqual(numbersOf(after))
         before = after
       }
     },
@@ -121,52 +63,46 @@ describe('on what its own limiter has left behind, Sluice answers and stores as 
     async (_, { config, calls }) => {
       const engine = gateway(config)
       for (const { call, nowS, answer } of calls) {
-        await renew()
         clock.nowS = nowS
-        expect(await engine.evaluate(call)).toEqual(answer)
-        for (const key of await keys()) expect(await redis.pttl(key)).toBeGreaterThan(0)
+        const said = await keys.inNoTime(async () => ({
+          answer: await engine.evaluate(call),
+          lives: await keys.lives(),
+        }))
+        expect(said.answer).toEqual(answer)
+        expect(said.lives).not.toContain(-1)
       }
     },
   )
 })
 
-describe.skipIf(PYTHON === undefined)('beside the limiter itself, on one server', () => {
-  test.each(['fixed_window', 'sliding_window', 'token_bucket'] as const)('%s', async algorithm => {
-    const config = { by_user: '5/m', by_tenant: '8/m', by_tool: { search: '3/m' }, algorithm }
-    const theirs = startTheirs({ ...config, backend: 'redis', redis_url: server.url })
-    const ours = gateway(config)
-    const call = { user: 'ann', tenantId: 'acme', tool: 'search' }
-    const alone = gateway({ ...config, redis_key_prefix: 'alone' })
-    for (let turn = 0; turn < 24; turn++) {
-      clock.nowS = START_S + turn * 5
-      await renew()
-      const expected = await alone.evaluate(call)
-      expect(turn % 2 === 0 ? await theirs.ask(call) : await ours.evaluate(call)).toEqual(expected)
-    }
-    await theirs.close()
+describe('its own limiter goes on from what Sluice has left behind', () => {
+  test('which was recorded with this very script', () => {
+    expect(recorded.turns.script).toBe(loadScript('compat/mcp_gateway').sha1)
   })
-})
 
-/** A process with their limiter, asked line by line. */
-function startTheirs(config: object) {
-  const script = fileURLToPath(new URL('../vectors/compat/record-mcp-gateway.py', import.meta.url))
-  const child = spawn(PYTHON as string, [script, '--serve'], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  return {
-    async ask(call: GatewayCall): Promise<GatewayAnswer> {
-      child.stdin.write(`${JSON.stringify({ config, call, nowS: clock.nowS })}\n`)
-      return JSON.parse((await lines.next()).value ?? 'it has ended')
+  test.each(recorded.turns.fleets.map(fleet => [fleet.config.algorithm, fleet] as const))(
+    'and answers as where all were Sluice: %s',
+    async (_, { config, call, turns }) => {
+      const engine = gateway(config)
+      for (const { nowS, answer, stored: after } of turns) {
+        clock.nowS = nowS
+        const said = await keys.inNoTime(() => engine.evaluate(call))
+        if (answer !== undefined) expect(answer).toEqual(said)
+        expect(numbersOf(await keys.stored())).toEqual(numbersOf(after))
+      }
     },
-    close: () => new Promise(resolve => child.once('exit', resolve).stdin?.end()),
-  }
-}
+  )
+})
 
 describe('the keys of its generations', () => {
   test.each(
     recorded.names.map(({ config, call, keys: names }) => [names.join() || 'none', config, call] as const),
   )('0.1.12: %s', async (names, config, call) => {
-    await gateway(config).evaluate(call)
-    expect((await keys()).join() || 'none').toBe(names)
+    const written = await keys.inNoTime(async () => {
+      await gateway(config).evaluate(call)
+      return keys.names()
+    })
+    expect(written.join() || 'none').toBe(names)
   })
 
   const TABLE: readonly [GatewayConfig, GatewayCall, string, string, string][] = [
@@ -218,15 +154,18 @@ describe('the keys of its generations', () => {
     ] as const
     for (const [generation, key] of generations) {
       await redis.flushall()
-      await gateway(config, generation).evaluate(call)
-      expect([generation, ...(await keys())]).toEqual([generation, key])
+      const written = await keys.inNoTime(async () => {
+        await gateway(config, generation).evaluate(call)
+        return keys.names()
+      })
+      expect([generation, ...written]).toEqual([generation, key])
     }
   })
 
   test('in-tree, times have fractions', async () => {
     clock.nowS = START_S + 0.25
     await gateway({ by_user: '5/m', algorithm: 'sliding_window' }, 'in-tree').evaluate({ user: 'ann' })
-    expect(await stored()).toEqual({ 'rl:user:ann:60': [START_S + 0.25] })
+    expect(await keys.stored()).toEqual({ 'rl:user:ann:60': [START_S + 0.25] })
   })
 })
 
@@ -240,9 +179,10 @@ describe('what is mended without a trace in the answers', () => {
   })
 
   test('a count that has lost its expiry gets one again, instead of refusing for ever', async () => {
-    await redis.set('rl:user:ann:60', '99')
-    await gateway({ by_user: '10/m' }).evaluate({ user: 'ann' })
-    expect(await redis.ttl('rl:user:ann:60')).toBe(60)
+    await redis.set('rl:user:ann:3600', '99')
+    await gateway({ by_user: '10/h' }).evaluate({ user: 'ann' })
+    expect(await redis.ttl('rl:user:ann:3600')).toBeGreaterThan(1800)
+    expect(await redis.ttl('rl:user:ann:3600')).toBeLessThanOrEqual(3600)
   })
 
   test('a key of another type fails the call and charges no other dimension', async () => {
@@ -252,7 +192,7 @@ describe('what is mended without a trace in the answers', () => {
       code: 'ERR_SLUICE_WRONG_TYPE',
       policy: 'by_tenant',
     })
-    expect(await keys()).toEqual(['rl:acme:tenant:acme:60'])
+    expect(await keys.names()).toEqual(['rl:acme:tenant:acme:60'])
   })
 
   test('a rate that is no text, a tool named twice, an option of another place: told, not dropped', () => {
@@ -321,6 +261,6 @@ describe('its dimensions as policies of a limiter', () => {
     await expect(engine.evaluate({ user: 'ann', serverId: 'a b' })).rejects.toMatchObject({
       code: 'ERR_SLUICE_SUBJECT',
     })
-    expect(await keys()).toEqual([])
+    expect(await keys.names()).toEqual([])
   })
 })

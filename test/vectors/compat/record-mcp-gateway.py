@@ -3,14 +3,14 @@
     python3 -m venv venv && venv/bin/pip install cpex-rate-limiter==0.1.12 redis
     venv/bin/python test/vectors/compat/record-mcp-gateway.py redis://127.0.0.1:PORT > test/vectors/compat/mcp-gateway.json
 
-The server is emptied. Given `--serve` in place of an address, it answers the same calls line by line instead: a JSON
-object of `config`, `call` and `nowS` on standard input, the answer on standard output.
+The server is emptied. `turns` has both limiters on one server: theirs and, by turns, the script of Sluice.
 """
 
 import asyncio
 import json
 import random
 import sys
+from pathlib import Path
 
 from cpex.framework import GlobalContext, PluginContext, ToolPreInvokePayload
 from cpex_rate_limiter.rate_limiter_rust import RateLimiterEngine, RateLimiterPluginCore
@@ -28,6 +28,12 @@ CONFIGS = {
     },
     "uneven rates": {"by_user": "7/h", "by_tenant": "11/m", "by_tool": {"search": "5/s"}},
 }
+TURN_LIMITS = {"by_user": "9/m", "by_user_per_server": "8/m", "by_tenant": "12/m", "by_tool": {"search": "7/m"}}
+TURN_CALL = {"user": "ann", "tenantId": "acme", "serverId": "s1", "tool": "search"}
+TURN_KEYS = {"user:ann": 9, "user:ann:server:s1": 8, "tenant:acme": 12, "tool:search": 7}
+SLUICE_SCRIPT = Path(__file__).parents[3] / "lua/dist/compat/mcp_gateway.lua"
+CONSUME = 1
+SLUICE_ALGORITHMS = {"fixed_window": 2, "sliding_window": 6, "token_bucket": 3}
 NAMES = [
     ({"by_user": "30/m"}, {"user": "alice@example.com"}),
     ({"by_user": "30/m"}, {"user": "alice@example.com", "tenantId": "acme"}),
@@ -111,6 +117,31 @@ async def record_names(redis, url):
     return names
 
 
+async def record_turns(redis, url):
+    """Every second call is Sluice's: theirs goes on from what the script has left behind."""
+    script = redis.register_script(SLUICE_SCRIPT.read_text())
+    keys = [f"rl:acme:{path}:60" for path in TURN_KEYS]
+    dimensions = [number for limit in TURN_KEYS.values() for number in (limit, 60, 1)]
+    fleets = []
+    draw = random.Random(24)
+    for algorithm in ALGORITHMS:
+        redis.flushall()
+        config = {**TURN_LIMITS, "algorithm": algorithm}
+        engine = RateLimiterEngine({**config, "backend": "redis", "redis_url": url})
+        now_s, turns = START_S, []
+        for turn in range(24):
+            now_s += draw.choice([0, 0, 1, 5, 9, 20])
+            renew(redis)
+            if turn % 2 == 0:
+                script(keys, [SLUICE_ALGORITHMS[algorithm], CONSUME, 1, now_s * 1_000_000, *dimensions])
+                turns.append({"nowS": now_s, "stored": stored(redis)})
+            else:
+                said = await answer(engine, TURN_CALL, now_s)
+                turns.append({"nowS": now_s, "answer": said, "stored": stored(redis)})
+        fleets.append({"algorithm": algorithm, "config": config, "call": TURN_CALL, "turns": turns})
+    return {"script": script.sha, "fleets": fleets}
+
+
 async def record(url):
     import redis as client
 
@@ -120,19 +151,10 @@ async def record(url):
         "server": f"Redis {redis.info('server')['redis_version']}",
         "names": await record_names(redis, url),
         "scenarios": await record_calls(redis, url),
+        "turns": await record_turns(redis, url),
     }
     json.dump(recorded, sys.stdout, ensure_ascii=False, separators=(",", ":"))
     print()
 
 
-async def serve():
-    engines = {}
-    for line in sys.stdin:
-        asked = json.loads(line)
-        key = json.dumps(asked["config"], sort_keys=True)
-        if key not in engines:
-            engines[key] = RateLimiterEngine(asked["config"])
-        print(json.dumps(await answer(engines[key], asked["call"], asked["nowS"])), flush=True)
-
-
-asyncio.run(serve() if sys.argv[1:] == ["--serve"] else record(sys.argv[1]))
+asyncio.run(record(sys.argv[1]))
