@@ -9,8 +9,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { whyNoCargo } from './cargo.ts'
 import { root } from './files.ts'
-import { countCargoTests, nativeChecks, nativeTests, whyNoCargo } from './verify-native.ts'
+import { countCargoTests, nativeChecks, nativeTests } from './verify-native.ts'
 
 const node = process.execPath
 const bin = (name: string) => join(root, 'node_modules/.bin', name)

@@ -4,6 +4,7 @@ import { LEASE_IDS } from './draws.js'
 import { randomFamily } from './families.js'
 import { Random } from './random.js'
 import regressions from './regressions.json' with { type: 'json' }
+import { RustTwin } from './rust-twin.js'
 import { announce, SEED, STEPS } from './settings.js'
 import {
   describeStep,
@@ -18,19 +19,31 @@ const STEPS_OF_TRACK = 250
 /** Tracks on their way to the server while the next ones are drawn. */
 const UNDER_WAY = 4
 
-describe('TypeScript and Lua agree bit for bit: outcomes, bytes of state, expiries', () => {
-  let decide: ObservedDecide
+describe('TypeScript, Lua and Rust agree bit for bit: outcomes, bytes of state, expiries', () => {
+  let lua: ObservedDecide
+  let rust: RustTwin | undefined
   beforeAll(async () => {
-    decide = await ObservedDecide.connect(inject('redisUrl'))
+    lua = await ObservedDecide.connect(inject('redisUrl'))
+    rust = await RustTwin.start('tracks')
   })
-  afterAll(() => decide.close())
+  afterAll(async () => {
+    await lua.close()
+    await rust?.close()
+  })
 
-  const transcriptOf = (name: string, track: Track) => decide.run([`fuzz:${name}`], LEASE_IDS, runsOf(track))
+  /** Where another language did something else than TypeScript. */
+  async function differenceOf(name: string, track: Track, expected: ExpectedTranscript) {
+    const runs = runsOf(track)
+    const [byLua, byRust] = await Promise.all([lua.run([`fuzz:${name}`], LEASE_IDS, runs), rust?.run(runs)])
+    return (
+      difference('Lua', track, expected, byLua) ?? (byRust && difference('Rust', track, expected, byRust))
+    )
+  }
 
   test.each(regressions.tracks as unknown as { name: string; track: Track }[])(
     '$name',
     async ({ name, track }) => {
-      expect(difference(track, expectedOf(track), await transcriptOf(name, track))).toBeUndefined()
+      expect(await differenceOf(name, track, expectedOf(track))).toBeUndefined()
     },
   )
 
@@ -41,8 +54,8 @@ describe('TypeScript and Lua agree bit for bit: outcomes, bytes of state, expiri
     let failure: string | undefined
     for (let steps = 0, name = 0; steps < STEPS && failure === undefined; steps += STEPS_OF_TRACK, name++) {
       const { track, expected } = randomTrack(random, randomFamily(random), STEPS_OF_TRACK)
-      const compared = transcriptOf(String(name), track).then(transcript => {
-        failure ??= difference(track, expected, transcript)
+      const compared = differenceOf(String(name), track, expected).then(difference => {
+        failure ??= difference
       })
       underWay.push(compared)
       if (underWay.length > UNDER_WAY) await underWay.shift()
@@ -52,8 +65,13 @@ describe('TypeScript and Lua agree bit for bit: outcomes, bytes of state, expiri
   })
 })
 
-/** Where Lua did something else than TypeScript, with the track up to there as `regressions.json` takes it. */
-function difference(track: Track, expected: ExpectedTranscript, transcript: Buffer): string | undefined {
+/** The first step that differs, with the track up to there as `regressions.json` takes it. */
+function difference(
+  language: string,
+  track: Track,
+  expected: ExpectedTranscript,
+  transcript: Buffer,
+): string | undefined {
   if (transcript.equals(expected.bytes)) return undefined
   const same = expected.bytes.findIndex((byte, i) => byte !== transcript[i])
   const step = expected.offsets.findLastIndex(offset => offset <= (same < 0 ? transcript.length : same))
@@ -61,7 +79,7 @@ function difference(track: Track, expected: ExpectedTranscript, transcript: Buff
   return [
     `step ${step} differs`,
     `TypeScript: ${describeStep(expected.bytes, offset)}`,
-    `Lua:        ${describeStep(transcript, offset)}`,
+    `${language.padEnd(10)}: ${describeStep(transcript, offset)}`,
     JSON.stringify({ name: '', track: { ...track, steps: track.steps.slice(0, step + 1) } }),
   ].join('\n')
 }

@@ -4,6 +4,7 @@ import { ObservedDecide, readTranscript } from '../support/observed-decide.js'
 import { LEASE_IDS } from './draws.js'
 import { Random } from './random.js'
 import regressions from './regressions.json' with { type: 'json' }
+import { RustTwin } from './rust-twin.js'
 import { randomSession, SESSION_KEYS, type Session, sessionReplies, sessionRuns } from './session.js'
 import { announce, SEED, STEPS } from './settings.js'
 
@@ -11,27 +12,42 @@ import { announce, SEED, STEPS } from './settings.js'
 const CHECKS = STEPS / 4
 const CHECKS_OF_SESSION = 600
 
-describe('the engine in memory and Lua agree on requests', () => {
-  let decide: ObservedDecide
+describe('the engines in memory, in TypeScript and in Rust, agree with Lua on requests', () => {
+  let lua: ObservedDecide
+  let rust: RustTwin | undefined
   beforeAll(async () => {
-    decide = await ObservedDecide.connect(inject('redisUrl'))
+    lua = await ObservedDecide.connect(inject('redisUrl'))
+    rust = await RustTwin.start('sessions')
   })
-  afterAll(() => decide.close())
+  afterAll(async () => {
+    await lua.close()
+    await rust?.close()
+  })
 
   async function expectAgreement(name: string, session: Session): Promise<void> {
     const keys = Array.from({ length: SESSION_KEYS }, (_, i) => `requests:${name}:${i}`)
     const runs = sessionRuns(session)
     const { keysEnd } = session
-    const results = readTranscript(await decide.run(keys, LEASE_IDS, runs, { keysEnd }), runs)
+    const [transcript, byRust] = await Promise.all([
+      lua.run(keys, LEASE_IDS, runs, { keysEnd }),
+      rust?.run(runs),
+    ])
+    const byLua = readTranscript(transcript, runs)
+    let offset = 0
     for (const [i, expected] of sessionReplies(session).entries()) {
-      const reply = results[i]?.reply as Buffer
-      if (reply.equals(expected)) continue
-      const kept = JSON.stringify({
-        name: '',
-        session: { keysEnd, batches: session.batches.slice(0, i + 1) },
-      })
-      expect(decodeReply(reply), kept).toEqual(decodeReply(expected))
+      const kept = { name: '', session: { keysEnd, batches: session.batches.slice(0, i + 1) } }
+      expectReply('Lua', byLua[i]?.reply as Buffer, expected, kept)
+      if (byRust !== undefined) {
+        expectReply('Rust', byRust.subarray(offset, offset + expected.length), expected, kept)
+      }
+      offset += expected.length
     }
+  }
+
+  /** @param kept the session up to here, as `regressions.json` takes it */
+  function expectReply(language: string, reply: Buffer, expected: Buffer, kept: unknown): void {
+    if (reply.equals(expected)) return
+    expect(decodeReply(reply), `${language}: ${JSON.stringify(kept)}`).toEqual(decodeReply(expected))
   }
 
   test.each(regressions.sessions as unknown as { name: string; session: Session }[])(
