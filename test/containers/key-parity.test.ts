@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { GOLDEN_KEYS } from '../support/golden-keys.js'
 import { implementationsOf, RELEASES } from '../support/implementations.js'
 import { findDifferences } from '../support/key-parity.js'
 import { hasDocker, type ServerContainer, ServerContainers } from '../support/server-container.js'
-import vectors from '../vectors/keys.json' with { type: 'json' }
 
 describe.skipIf(!hasDocker()).each(inject('serverImages'))('on %s', image => {
   const servers = new ServerContainers()
@@ -28,9 +28,9 @@ describe.skipIf(!hasDocker()).each(inject('serverImages'))('on %s', image => {
     const node = await servers.start(image, ['--cluster-enabled', 'yes'])
     const redis = new Redis(node.url)
     const counted = await Promise.all(
-      vectors.cases.map(async ({ key }) => ({ key, slot: await redis.cluster('KEYSLOT', key) })),
+      GOLDEN_KEYS.map(async ({ key }) => ({ key, slot: await redis.cluster('KEYSLOT', key) })),
     )
-    expect(counted).toEqual(vectors.cases.map(({ key, slot }) => ({ key, slot })))
+    expect(counted).toEqual(GOLDEN_KEYS.map(({ key, slot }) => ({ key, slot })))
     await redis.quit()
   })
 })

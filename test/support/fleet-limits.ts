@@ -13,6 +13,9 @@ const HOLDERS = 8
 /** Never used up: what is left after each admission tells whether any was forgotten or counted twice. */
 const PLENTY = 1_000_000
 
+/** What 0.9.0 had by default. Later releases have another default, so a fleet that comes from there names it. */
+export const FLEET_SHARDS = 128
+
 /** What every replica of a fleet is set up with. */
 export const FLEET_POLICIES = {
   gcra: { algorithm: 'gcra', limit: LIMIT, window: '1s', burst: BURST },

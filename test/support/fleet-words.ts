@@ -17,9 +17,10 @@ export const ReplicaWord = z.union([
   z.strictObject({ moved: z.literal(true) }),
   z.strictObject({ ended: z.literal(true) }),
   z.strictObject({
-    /** Requests that the server answered since the last such line, and that it did not. */
+    /** Requests that the server answered since the last such line. */
     decided: z.number(),
-    failed: z.number(),
+    /** Codes of the errors of those that it did not. */
+    failed: z.array(z.string()).readonly(),
     /** Policy, subject, when (us), units, and what the limit had left. */
     admitted: z.array(z.tuple([z.string(), z.string(), z.number(), z.number(), z.number()]).readonly()),
   }),

@@ -13,24 +13,31 @@ const BUSY = 150
 
 /** A process of the fleet. */
 class Replica {
+  readonly #name: string
   readonly #child: ChildProcess
   readonly #said = new EventEmitter()
   readonly #gone: Promise<unknown>
+  /** Why nothing more will be heard of it. */
+  #lost: Error | undefined
   decided = 0
-  failed = 0
+  readonly failed: string[] = []
 
   constructor(settings: ReplicaSettings, admit: (word: AdmissionWord) => void) {
+    this.#name = `the replica on ${settings.release} by ${settings.implementation}`
     this.#child = spawn(process.execPath, [...PROGRAM, JSON.stringify(settings)], {
       cwd: ROOT,
       stdio: ['pipe', 'pipe', 'inherit'],
     })
-    this.#gone = once(this.#child, 'close').then(([code]) => this.#said.emit('gone', code))
+    this.#gone = once(this.#child, 'close').then(([code]) => {
+      this.#lost = new Error(`${this.#name} ended with code ${code}; what it wrote stands above`)
+      this.#said.emit('gone')
+    })
     if (this.#child.stdout === null) throw new TypeError('the replica has no output')
     createInterface({ input: this.#child.stdout }).on('line', line => {
       const word = ReplicaWord.parse(JSON.parse(line))
       if ('decided' in word) {
         this.decided += word.decided
-        this.failed += word.failed
+        this.failed.push(...word.failed)
         admit(word)
       }
       this.#said.emit('word', word)
@@ -40,13 +47,18 @@ class Replica {
   /** Resolves with the first word that fits; rejects when the process ends before. */
   until(fits: (word: ReplicaWord) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#lost !== undefined) return reject(this.#lost)
+      const leave = () => this.#said.off('word', onWord).off('gone', onGone)
       const onWord = (word: ReplicaWord) => {
         if (!fits(word)) return
-        this.#said.off('word', onWord).off('gone', onGone)
+        leave()
         resolve()
       }
-      const onGone = (code: number) => reject(new Error(`a replica ended with code ${code}`))
-      this.#said.on('word', onWord).once('gone', onGone)
+      const onGone = () => {
+        leave()
+        reject(this.#lost)
+      }
+      this.#said.on('word', onWord).on('gone', onGone)
     })
   }
 
@@ -75,6 +87,8 @@ type AdmissionWord = Extract<ReplicaWord, { decided: number }>
 export class Fleet {
   readonly #prefix: string
   readonly #replicas: Replica[] = []
+  /** Those that were replaced, too. */
+  readonly #everyone: Replica[] = []
   readonly #admitted = new Map<string, Admission[]>()
   readonly #left = new Map<string, number[]>()
   #url: string
@@ -88,6 +102,7 @@ export class Fleet {
     const settings = { url: this.#url, prefix: this.#prefix, release, implementation }
     const replica = new Replica(settings, word => this.#admit(word))
     this.#replicas.push(replica)
+    this.#everyone.push(replica)
     await replica.until(word => 'ready' in word)
   }
 
@@ -137,6 +152,11 @@ export class Fleet {
       brokenLedger(left).map(text => `${counter}: ${text}`),
     )
     return [...broken, ...lost]
+  }
+
+  /** Codes of the errors that the fleet had in place of an answer, each once. */
+  get failures(): readonly string[] {
+    return [...new Set(this.#everyone.flatMap(replica => replica.failed))].sort()
   }
 
   /** Units admitted by each policy. */

@@ -12,9 +12,29 @@ export interface Admission {
  * not from its plan.
  *
  * @param admissions in order of time
- * @returns the interval that broke the bound, for the message; undefined when none did
+ * @returns the interval that broke the bound and the bound, for the message; undefined when none did
  */
 export function brokenBound(limit: DrawnLimit, admissions: readonly Admission[]): string | undefined {
+  const broken = brokenInterval(limit, admissions)
+  return broken && `${broken}; ${promiseOf(limit)}`
+}
+
+function promiseOf({ algorithm, limit, burst, windowUs }: DrawnLimit): string {
+  switch (algorithm) {
+    case 'gcra':
+    case 'token_bucket':
+    case 'leaky_bucket':
+      return `${algorithm} admits at most ${burst} and ${limit} per ${windowUs} us`
+    case 'sliding_counter':
+      return `${algorithm} admits at most ${limit} and ${limit} per ${windowUs} us`
+    case 'concurrency':
+      return `${algorithm} admits at most ${limit} at once`
+    default:
+      return `${algorithm} admits at most ${limit} per ${windowUs} us`
+  }
+}
+
+function brokenInterval(limit: DrawnLimit, admissions: readonly Admission[]): string | undefined {
   switch (limit.algorithm) {
     case 'gcra':
     case 'token_bucket':
@@ -66,8 +86,8 @@ export function overIntervals(
     let units = 0
     for (const last of admissions.slice(i)) {
       units += last.units
-      if (!within(units, last.nowUs - first.nowUs, first))
-        return `${units} units from ${first.nowUs} to ${last.nowUs}`
+      const lengthUs = last.nowUs - first.nowUs
+      if (!within(units, lengthUs, first)) return `${units} units in ${lengthUs} us, from ${first.nowUs} on`
     }
   }
   return undefined

@@ -1,9 +1,12 @@
 import { Redis } from 'ioredis'
 import type { Plan } from '../../src/core/plan.js'
-import { Op } from '../../src/core/step.js'
+import { Op, Status } from '../../src/core/step.js'
 import type { Check, CheckOutcome } from '../../src/engine/engine.js'
-import { loadScripts } from '../../src/redis/scripts.js'
-import type { Decider, Implementation, ScriptRelease } from './implementations.js'
+import { metaKeyOf } from '../../src/keys.js'
+import type { Decider } from './deciders.js'
+import { GOLDEN_KEYS, type GoldenKey } from './golden-keys.js'
+import type { Implementation, ScriptRelease } from './implementations.js'
+import { START_US } from './limits.js'
 import { expectations, readVectors, type StepResult, type Story, VECTOR_FILES } from './vectors.js'
 
 /** Scripts give keys at least this life when the time is given to them: `lua/README.md`. */
@@ -25,6 +28,12 @@ const TALES: readonly Tale[] = VECTOR_FILES.flatMap(file => {
   return stories.map((story, i) => ({ story, algorithm, policy: `${file}-${i}` }))
 })
 
+/** Those of this number of shards, and of no prefix: here they get one. */
+const KEYS_UNDER_PREFIX = GOLDEN_KEYS.filter(
+  ({ prefix, shards }) => prefix === undefined && shards === SHARDS,
+)
+const underPrefix = (key: string, prefix: string): string => `${prefix}:${key}`
+
 /** Stories told at once, each on a key of its own. */
 const AT_ONCE = 8
 
@@ -36,7 +45,7 @@ export interface ParityCase {
 
 /**
  * Tells every golden story to a server by the scripts of a release, and compares replies, keys, their bytes and their
- * ends with what the stories say.
+ * ends with what the stories say; then looks whether every subject of the golden keys is counted under its key.
  *
  * @returns a line for each difference
  */
@@ -44,8 +53,7 @@ export async function findDifferences(
   { server, release, implementation }: ParityCase,
   prefix: string,
 ): Promise<string[]> {
-  const scripts = loadScripts(implementation.build, release.folder)
-  const decider = await implementation.open(server.url, scripts, { prefix, shards: SHARDS })
+  const decider = await implementation.open(server.url, release, { prefix, shards: SHARDS })
   const observer = new Redis(server.url)
   const where = `${server.image}, scripts ${release.name}, ${implementation.name}`
   const differences: string[] = []
@@ -57,6 +65,8 @@ export async function findDifferences(
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, tellAll))
+    for (const golden of KEYS_UNDER_PREFIX)
+      differences.push(...(await count(golden, decider, observer, prefix)))
     differences.push(...(await unknownKeys(observer, prefix)))
   } finally {
     await decider.close()
@@ -85,9 +95,10 @@ async function tell(tale: Tale, decider: Decider, observer: Redis, prefix: strin
       at,
       ...(lease && { leaseId: lease }),
     }
-    const outcome = (await decider.decide([check], nowUs)).checks[0] as CheckOutcome
-    const after = await look(observer, tale, key)
     const place = `${tale.algorithm}, '${story.name}', step ${i + 1} (${expected.why})`
+    const outcome = await answerOf(decider, check, nowUs)
+    if (outcome instanceof Error) return [`${place}: ${outcome}`]
+    const after = await look(observer, tale, key)
     for (const field of ['status', 'granted', 'remaining', 'waitUs', 'resetUs'] as const) {
       if (outcome[field] !== expected[field]) {
         differences.push(`${place}: ${field} is ${outcome[field]}, and should be ${expected[field]}`)
@@ -101,6 +112,14 @@ async function tell(tale: Tale, decider: Decider, observer: Redis, prefix: strin
     if (differences.length > 0) break
   }
   return differences
+}
+
+/** An error is a difference, too. */
+function answerOf(decider: Decider, check: Check, nowUs: number): Promise<CheckOutcome | Error> {
+  return decider.decide([check], nowUs).then(
+    ({ checks }) => checks[0] as CheckOutcome,
+    (error: Error) => error,
+  )
 }
 
 /** What a key is seen to hold, in one look. */
@@ -148,8 +167,31 @@ function* compareKey(before: Look, after: Look, { state, lifeMs }: StepResult): 
 
 const shown = (hex: string): string => (hex === '' ? 'nothing' : `0x${hex}`)
 
+/** Counts one unit of a subject, and looks for it under the subject's key. */
+async function count(
+  { story, limit, identity, key }: GoldenKey,
+  decider: Decider,
+  observer: Redis,
+  prefix: string,
+): Promise<string[]> {
+  const { plan } = limit
+  const lease = plan.algorithm === 'concurrency' && { leaseId: 'lease' }
+  const check: Check = { limit, plan, subject: identity, op: Op.consume, n: 1, at: 0, ...lease }
+  const place = `golden key, '${story}'`
+  const outcome = await answerOf(decider, check, START_US)
+  if (outcome instanceof Error) return [`${place}: ${outcome}`]
+  const { status } = outcome
+  if (status !== Status.allowed) return [`${place}: status is ${status}, and should be ${Status.allowed}`]
+  const found = await observer.exists(underPrefix(key, prefix))
+  return found === 1 ? [] : [`${place}: key ${underPrefix(key, prefix)} is not there`]
+}
+
 async function unknownKeys(observer: Redis, prefix: string): Promise<string[]> {
-  const known = new Set(TALES.map(tale => keyOf(tale, prefix)))
+  const known = new Set([
+    ...TALES.map(tale => keyOf(tale, prefix)),
+    ...KEYS_UNDER_PREFIX.map(({ key }) => underPrefix(key, prefix)),
+    metaKeyOf(prefix),
+  ])
   const found = await observer.keys(`${prefix}:*`)
   return found.filter(key => !known.has(key)).map(key => `key ${key} is none of those that should be there`)
 }

@@ -16,6 +16,8 @@ export interface ServerContainer {
   readonly port: number
   /** Where other servers of the network reach it. */
   readonly addressInNetwork: { readonly host: string; readonly port: number }
+  /** What the server has written so far. */
+  log(): string
   /** Removes it. May be called twice. */
   stop(): Promise<void>
 }
@@ -30,11 +32,13 @@ export class ServerContainers {
     const { run } = useDocker()
     this.#network ??= new Network().start()
     const network = await this.#network
+    let log = ''
     const container = await new GenericContainer(image)
       .withLabels({ 'sluice.run': run })
       .withNetwork(network)
       .withExposedPorts(PORT)
       .withCommand(['--save', '', '--appendonly', 'no', ...args])
+      .withLogConsumer(stream => stream.on('data', (chunk: Buffer | string) => (log += String(chunk))))
       .withWaitStrategy(Wait.forLogMessage(/Ready to accept connections/))
       .withStartupTimeout(START_TIMEOUT_MS)
       .start()
@@ -47,6 +51,7 @@ export class ServerContainers {
       host,
       port,
       addressInNetwork: { host: container.getIpAddress(network.getName()), port: PORT },
+      log: () => log,
       async stop() {
         stopped ??= container.stop({ remove: true, removeVolumes: true, timeout: 0 })
         await stopped
