@@ -3,18 +3,19 @@ import type { Timers } from '../core/timers.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { Events } from '../events.js'
 import type { Check } from './engine.js'
+import type { GuardedCheck } from './fallback.js'
 
 const BREAKER = { failuresMax: 5, backoff: { firstMs: 100, maxMs: 1_000 } }
 
 /** What a part asks of its store. */
 export interface GuardedStore {
   /** Looks at the key of a check, which charges nothing. Resolves to whether the store answered; never rejects. */
-  look(check: Check): Promise<boolean>
-  /** Gives back leases that the store may have granted to nobody. They end by themselves if it fails. */
-  giveBack(held: readonly Check[]): void
+  look(check: GuardedCheck): Promise<boolean>
+  /** Gives back leases that the store may have granted to nobody. Resolves to whether it could be asked; never rejects. */
+  giveBack(held: readonly Check[]): Promise<boolean>
 }
 
-/** Requests whose leases are given back when the store is up again. */
+/** Requests whose leases are given back as soon as the store answers. Those of more end by themselves. */
 const OWED_MAX = 1_000
 
 /** What a guard knows of one part of its store: the circuit breaker, and the probe that closes it again. */
@@ -51,10 +52,11 @@ export class GuardPart {
 
   succeeded(): void {
     this.#breaker.succeeded(this.#timers.monotonicMs())
+    if (this.#owed.length > 0) this.#payBack()
   }
 
   /** @param check what the store was asked: the probe looks at the same key */
-  failed(sentMs: number, error: unknown, check: Check): void {
+  failed(sentMs: number, error: unknown, check: GuardedCheck): void {
     const nowMs = this.#timers.monotonicMs()
     if (!this.#breaker.failed(sentMs, nowMs)) return
     this.#error = error
@@ -67,8 +69,7 @@ export class GuardPart {
 
   /** The holder of these leases went on without them, and the store may have granted them all the same. */
   owe(held: readonly Check[]): void {
-    if (this.isUp) this.#store.giveBack(held)
-    else if (this.#owed.length < OWED_MAX) this.#owed.push(held)
+    if (this.#owed.length < OWED_MAX) this.#owed.push(held)
   }
 
   lateReply(lateMs: number): void {
@@ -90,7 +91,7 @@ export class GuardPart {
   }
 
   /** By a timer of its own and not by a caller, so that nobody waits for it and none is needed for the store to come back. */
-  #awaitProbe(check: Check): void {
+  #awaitProbe(check: GuardedCheck): void {
     if (this.#isClosed) return
     this.#cancelProbe = this.#timers.after(this.#breaker.retryAtMs - this.#timers.monotonicMs(), () => {
       if (!this.#breaker.beginProbe()) return
@@ -99,7 +100,7 @@ export class GuardPart {
     })
   }
 
-  #probed(answered: boolean, check: Check): void {
+  #probed(answered: boolean, check: GuardedCheck): void {
     const nowMs = this.#timers.monotonicMs()
     this.#breaker.endProbe(answered, nowMs)
     this.#changed('half-open')
@@ -107,9 +108,17 @@ export class GuardPart {
       this.#awaitProbe(check)
       return
     }
-    for (const held of this.#owed.splice(0)) this.#store.giveBack(held)
+    this.#payBack()
     const up = { part: this.#name, downMs: nowMs - this.#downSinceMs, decided: this.decided }
     if (this.#events.has('storeUp')) this.#events.emit('storeUp', up)
+  }
+
+  #payBack(): void {
+    for (const held of this.#owed.splice(0)) {
+      this.#store.giveBack(held).then(wasAsked => {
+        if (!wasAsked) this.owe(held)
+      })
+    }
   }
 
   #changed(from: BreakerState): void {

@@ -77,7 +77,7 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
     const [first] = request as readonly [GuardedCheck]
     if (first.fallbackId !== undefined) return this.#settleFallback(request, first.fallbackId)
     const part = this.#partOf(request)
-    if (!part.isUp) return this.#withoutStore(part, request, part.refusal())
+    if (!part.isUp) return this.#withoutStore(part, request, () => part.refusal())
     const sentMs = this.#options.timers.monotonicMs()
     const call = new Call(request, part, this, options.signal, sentMs)
     const answer = this.#engine.decide(request, call)
@@ -97,10 +97,13 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
 
   async close(): Promise<void> {
     for (const part of this.#parts.values()) part.close()
-    await this.#engine.close()
-    // What was not answered until now never will be.
-    this.#deadlines.expireAll()
-    await this.#fallback.close()
+    try {
+      await this.#engine.close()
+    } finally {
+      // What was not answered until now never will be.
+      this.#deadlines.expireAll()
+      await this.#fallback.close()
+    }
   }
 
   /** The deadline of a call has come. */
@@ -114,10 +117,12 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
   }
 
   /** As a peek does. Any answer will do, also one that callers have to hear of. */
-  look({ limit, plan, subject }: Check): Promise<boolean> {
+  look({ limit, plan, subject }: GuardedCheck): Promise<boolean> {
     const look = new Look()
-    const answer = this.#engine.decide([{ limit, plan, subject, op: Op.peek, n: 1, at: 0 }], { caller: look })
-    this.#deadlines.add(look, this.#options.deadlineMs, this.#options.timers.monotonicMs())
+    const request = [{ limit, plan, subject, op: Op.peek, n: 1, at: 0 }]
+    const answer = this.#engine.decide(request, { caller: look })
+    // A store that is too slow for most policies may be quick enough for the one that asks.
+    this.#deadlines.add(look, this.#deadlineMs(request), this.#options.timers.monotonicMs())
     answer.then(
       () => look.settle(true),
       error => look.settle(!isOutage(error)),
@@ -125,8 +130,12 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
     return look.promise
   }
 
-  giveBack(held: readonly Check[]): void {
-    this.#engine.decide(held.map(check => ({ ...check, op: Op.refund }))).catch(() => {})
+  giveBack(held: readonly Check[]): Promise<boolean> {
+    // Of a lease that was given back already, or never granted, there is nothing to give back: it may be sent twice.
+    return this.#engine.decide(held.map(check => ({ ...check, op: Op.refund }))).then(
+      () => true,
+      error => !isOutage(error),
+    )
   }
 
   /** The store has answered. */
@@ -153,14 +162,18 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
     part.failed(call.sentMs, error, request[0] as GuardedCheck)
     const held = request.filter(isAcquired)
     if (held.length > 0 && isIndeterminate(error)) part.owe(held)
-    call.settle(this.#withoutStore(part, request, error))
+    call.settle(this.#withoutStore(part, request, () => error))
   }
 
-  async #withoutStore(part: GuardPart, request: readonly GuardedCheck[], error: unknown): Promise<Outcome> {
+  async #withoutStore(
+    part: GuardPart,
+    request: readonly GuardedCheck[],
+    why: () => unknown,
+  ): Promise<Outcome> {
     const policy = this.#policyOf(request)
     // A debit records what has happened. Refusing it would not undo that, so it is no decision: it has failed.
     const canGoOn = request.every(isDecision) && !(policy === 'closed' && request.some(isDebit))
-    if (!canGoOn) throw error
+    if (!canGoOn) throw why()
     part.decided++
     return this.#fallback.decide(request, policy, Math.ceil(part.retryMs * 1000))
   }

@@ -40,7 +40,13 @@ function readReceipt(receipt: unknown): readonly Charge[] {
       `this is not the receipt of a decision; pass decision.receipt, or what JSON made of it:\n${z.prettifyError(read.error)}`,
     )
   }
-  return (receipt as Receipt).charges
+  const { charges } = receipt as Receipt
+  if (charges.some(({ fallbackId }) => fallbackId !== charges[0]?.fallbackId)) {
+    throw new ReceiptError(
+      'these are charges of several receipts, which were not decided in the same place; refund each receipt by itself',
+    )
+  }
+  return charges
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Op } from '../../../src/core/step.js'
+import { ConnectionLostError, OutOfMemoryError } from '../../../src/errors.js'
 import type { Lease } from '../../../src/lease.js'
 import { settled, setUp } from './guard-harness.js'
 
@@ -24,6 +25,16 @@ describe('what was decided without the store', () => {
     await other.limiter.check('api', 'ada', { cost: 10 })
     const refunded = await other.limiter.refund(receipt ?? { charges: [] })
     expect(refunded).toMatchObject({ source: 'fallback', remaining: 90, checks: [{ granted: 0 }] })
+  })
+
+  it('is not given back in one with what the store has charged, which would give the store what it never took', async () => {
+    const { limiter, store } = setUp()
+    const there = await limiter.check('api', 'ada', { cost: 10 })
+    store.line = 'unreachable'
+    const here = await limiter.check('api', 'ada', { cost: 10 })
+    const charges = [there, here].flatMap(({ receipt }) => receipt?.charges ?? [])
+    await expect(limiter.refund({ charges })).rejects.toMatchObject({ code: 'ERR_SLUICE_RECEIPT' })
+    await expect(limiter.refund({ charges: charges.reverse() })).rejects.toThrow(/each receipt by itself/)
   })
 
   it('is a lease that is renewed and released here', async () => {
@@ -78,5 +89,47 @@ describe('a lease of the store', () => {
     await clock.advance('100ms')
     await settled()
     expect(await limiter.peek('jobs', 'tenant')).toMatchObject({ source: 'remote', remaining: 2 })
+  })
+
+  it('that was lost among answers, so that the store is not down, is given back with the next answer', async () => {
+    const { limiter, store, clock, told } = setUp()
+    const cut = Promise.withResolvers<void>()
+    const { decide } = store
+    store.decide = async (request, options) => {
+      const outcome = await decide.call(store, request, options)
+      if (request[0]?.op !== Op.consume || request[0].leaseId === undefined) return outcome
+      await cut.promise
+      throw new ConnectionLostError('cut off')
+    }
+    const acquiring = limiter.acquire('jobs', 'tenant', { units: 2 })
+    await clock.advance('60ms')
+    await limiter.check('api', 'ada')
+    await clock.advance('30ms')
+    cut.resolve()
+    expect((await acquiring).decision.source).toBe('fallback')
+    expect((await limiter.peek('jobs', 'tenant')).remaining).toBe(0)
+    await settled()
+    expect((await limiter.peek('jobs', 'tenant')).remaining).toBe(2)
+    expect(told).toEqual([])
+  })
+
+  it('that cannot be given back yet is given back later', async () => {
+    const { limiter, store, clock } = setUp()
+    store.line = 'cut'
+    await limiter.acquire('jobs', 'tenant', { units: 2 })
+    // The store answers looks, and refuses whatever it would have to write.
+    store.line = 'well'
+    const { decide } = store
+    store.decide = (request, options) =>
+      request.some(({ op }) => op === Op.refund)
+        ? Promise.reject(new OutOfMemoryError('it is full'))
+        : decide.call(store, request, options)
+    await clock.advance('100ms')
+    await settled()
+    expect((await limiter.peek('jobs', 'tenant')).remaining).toBe(0)
+    store.decide = decide
+    await limiter.check('api', 'ada')
+    await settled()
+    expect((await limiter.peek('jobs', 'tenant')).remaining).toBe(2)
   })
 })
