@@ -55,6 +55,7 @@ export function rateLimitRedis(options: Readonly<Record<string, RateLimitRedisOp
     name: DIALECT,
     script: loadScript('compat/rate_limit_redis'),
     windowUnitMs: 1,
+    endless: 'begins anew',
     policies: mapValues(limiters, ({ limit, windowMs }) => ({
       algorithm: 'fixed_window',
       limit,
@@ -63,6 +64,7 @@ export function rateLimitRedis(options: Readonly<Record<string, RateLimitRedisOp
     limiters: mapValues(limiters, limiter => ({
       keyHead: keyHeadOf(limiter),
       args: [limiter.resetExpiryOnChange ? '1' : '0'],
+      blocksFrom: Infinity,
     })),
     lacks: new Map([
       [Op.block, noBlock],

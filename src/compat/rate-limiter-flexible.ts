@@ -49,6 +49,9 @@ type Limiter = z.infer<typeof OPTIONS>
 
 const keyHeadOf = ({ keyPrefix }: Limiter): string => (keyPrefix === '' ? '' : `${keyPrefix}:`)
 
+const blocksFrom = ({ points, blockDuration, blockOnConsumed }: Limiter): number =>
+  blockDuration === 0 ? Infinity : Math.max(blockOnConsumed, points + 1)
+
 /**
  * The dialect of RateLimiterRedis of rate-limiter-flexible 11: `<keyPrefix>:<key>`, an integer with an expiry.
  *
@@ -63,6 +66,7 @@ export function rateLimiterFlexible(
     name: DIALECT,
     script: loadScript('compat/rate_limiter_flexible'),
     windowUnitMs: 1000,
+    endless: 'counts',
     policies: mapValues(limiters, ({ points, duration }) => ({
       algorithm: 'fixed_window',
       limit: points,
@@ -71,6 +75,7 @@ export function rateLimiterFlexible(
     limiters: mapValues(limiters, limiter => ({
       keyHead: keyHeadOf(limiter),
       args: [limiter.blockDuration * 1000, limiter.blockOnConsumed].map(String),
+      blocksFrom: blocksFrom(limiter),
     })),
     lacks: new Map([
       [

@@ -47,6 +47,39 @@ describe('other ways', () => {
     },
   )
 
+  test('from the MCP gateway, times ahead of the server are a clock ahead: not later than now, and no sign of life', async () => {
+    const aheadS = Math.floor(Date.parse('2100-01-01') / 1000)
+    const log = { by_user: '10/h', algorithm: 'sliding_window' } as const
+    const bucket = { by_tenant: '10/h', algorithm: 'token_bucket' } as const
+    await move.redis.zadd('rl:user:ann:3600', aheadS, 'a', aheadS, 'b')
+    const tokens = { acme: 7, deep: -9.8, full: 10 }
+    for (const [tenant, left] of Object.entries(tokens)) {
+      await move.redis.hset(`rl:${tenant}:tenant:${tenant}:3600`, { tokens: left, last_refill: aheadS })
+    }
+    const users = { by_user: { algorithm: 'sliding_window', limit: 10, window: '1h' } } as const
+    const tenants = { by_tenant: { algorithm: 'gcra', limit: 10, window: '1h', by: 'tenant' } } as const
+    await move.run({ from: gateway(log), to: move.sluice(users) })
+    const report = await move.run({ from: gateway(bucket), to: move.sluice(tenants) })
+    expect(report).toMatchObject({ live: undefined, counts: { carried: 2, unused: 1 } })
+    expect(await move.limiterOf(users).peek('by_user', { user: 'ann' })).toMatchObject({ remaining: 8 })
+    const limiter = move.limiterOf(tenants)
+    expect(await limiter.peek('by_tenant', 'acme')).toMatchObject({ remaining: 7 })
+    expect(await limiter.peek('by_tenant', 'deep')).toMatchObject({ remaining: 0 })
+  })
+
+  test('from rate-limit-redis, a count without an end is none: its next hit begins anew', async () => {
+    await move.redis.mset('hits:ann', '4', 'hits:bob', '4')
+    await move.redis.pexpire('hits:bob', HOUR_MS)
+    const from: MigrationSide = {
+      dialect: 'rate-limit-redis',
+      store: move.url,
+      limiters: { login: { limit: 10, windowMs: HOUR_MS, prefix: 'hits:' } },
+    }
+    const report = await move.run({ from, to: move.sluice(hourly('gcra')) })
+    expect(report.counts).toMatchObject({ carried: 1, unused: 1 })
+    expect(await move.limiterOf(hourly('gcra')).peek('login', 'bob')).toMatchObject({ remaining: 6 })
+  })
+
   test('from one number of shards to another in place: keys of the new one are no keys of the old', async () => {
     const policies = hourly('fixed_window')
     const before = createLimiter({ store: move.url, policies, shards: 1, deadline: '10s' })

@@ -25,7 +25,7 @@ export async function startMove() {
 
   /** Every key with what it holds and its end. */
   async function everything(): Promise<Record<string, unknown>> {
-    const keys = (await redis.keys('*')).filter(key => key !== 'sl1:meta').sort()
+    const keys = (await redis.keys('*')).filter(key => !key.endsWith('sl1:meta')).sort()
     const read = async (key: string) => [
       key,
       (await redis.dump(key))?.toString(),
@@ -49,8 +49,8 @@ export async function startMove() {
     /** Carries at once: nobody but the test uses the server. */
     run: (options: Omit<MigrateOptions, 'settleMs'>) => migrate({ settleMs: 0, apply: true, ...options }),
     /** A limiter of the fleet to come, closed with the server. */
-    limiterOf(policies: PoliciesInput) {
-      const limiter = createLimiter({ store: server.url, policies, deadline: '10s' })
+    limiterOf(policies: PoliciesInput, prefix?: string) {
+      const limiter = createLimiter({ store: server.url, policies, prefix, deadline: '10s' })
       closers.push(() => limiter.close())
       return limiter
     },

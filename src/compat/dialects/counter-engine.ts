@@ -20,6 +20,8 @@ export interface CounterDialect {
   readonly lacks: ReadonlyMap<Op, string>
   /** Their windows are whole multiples of this. */
   readonly windowUnitMs: number
+  /** What a key without an end means to the next hit: the same window for another full time, or nothing. */
+  readonly endless: 'counts' | 'begins anew'
 }
 
 export interface CounterLimiter {
@@ -27,6 +29,8 @@ export interface CounterLimiter {
   readonly keyHead: string
   /** What the script takes after the arguments that all have. */
   readonly args: readonly string[]
+  /** The count from which on a key is a block until its end, above the limit; `Infinity`: only one that outlives the window is. */
+  readonly blocksFrom: number
 }
 
 const Reply = z.tuple([z.int(), z.int(), z.int(), z.int(), z.int()])

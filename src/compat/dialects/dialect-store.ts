@@ -1,10 +1,8 @@
 import { z } from 'zod'
-import { monotonicMs } from '../../core/time.js'
-import type { Caller, DecideOptions } from '../../engine/engine.js'
-import { OptionError, ProtocolError, StoreUnavailableError } from '../../errors.js'
-import { ClusterTopology } from '../../redis/cluster-topology.js'
-import type { RedisClient, RedisTarget } from '../../redis/redis-client.js'
-import { loadScripts, runScript, type Script } from '../../redis/scripts.js'
+import type { DecideOptions } from '../../engine/engine.js'
+import { OptionError, ProtocolError } from '../../errors.js'
+import { routeTo, type ScriptRoute } from '../../redis/script-route.js'
+import type { Script } from '../../redis/scripts.js'
 import { translateServerError } from '../../redis/server-errors.js'
 import { type RedisStoreOptions, scriptBuildOf, type UserClient } from '../../redis/store-options.js'
 import { keyPrefixOf, targetOf } from '../../redis/targets/target-of.js'
@@ -13,17 +11,10 @@ import { rejectOnAbort } from '../../redis/waiting.js'
 /** Where the other system's keys are: as the `store` of `createLimiter`. */
 export type DialectStore = string | RedisStoreOptions | UserClient
 
-/** How scripts come to the server that has a key. */
-interface Route {
-  run(script: Script, keys: readonly string[], args: readonly string[], caller?: Caller): Promise<unknown>
-  ready(): Promise<void>
-  close(): Promise<void>
-}
-
 /** A store that holds keys of another system. */
 export class DialectConnection {
   readonly isCluster: boolean
-  readonly #route: Route
+  readonly #route: ScriptRoute
   /** Of the user's client: it stands before the keys of the other system as well. */
   readonly #prefix: string
 
@@ -35,7 +26,7 @@ export class DialectConnection {
     }
     this.#prefix = keyPrefixOf(store) ?? ''
     this.isCluster = target.kind === 'cluster'
-    this.#route = target.kind === 'cluster' ? new ClusterRoute(target) : new ServerRoute(target.connect())
+    this.#route = routeTo(target)
   }
 
   /**
@@ -69,59 +60,6 @@ export class DialectConnection {
 
   close(): Promise<void> {
     return this.#route.close()
-  }
-}
-
-class ServerRoute implements Route {
-  readonly #client: RedisClient
-
-  constructor(client: RedisClient) {
-    this.#client = client
-  }
-
-  async run(
-    script: Script,
-    keys: readonly string[],
-    args: readonly string[],
-    caller?: Caller,
-  ): Promise<unknown> {
-    // What is asked before the first attempt has ended waits for it, as with any other store.
-    if (this.#client.state === 'connecting') await this.#client.ready()
-    if (caller?.isGone) throw new StoreUnavailableError('nobody waits any more; nothing was charged')
-    return runScript(this.#client, script, keys, args)
-  }
-
-  ready(): Promise<void> {
-    return this.#client.ready()
-  }
-
-  close(): Promise<void> {
-    return this.#client.close()
-  }
-}
-
-class ClusterRoute implements Route {
-  readonly #topology: ClusterTopology
-
-  constructor(target: Extract<RedisTarget, { kind: 'cluster' }>) {
-    this.#topology = new ClusterTopology(target, {
-      scripts: loadScripts(),
-      elapsedMs: monotonicMs,
-      onConnect: () => {},
-      onLoss: () => {},
-    })
-  }
-
-  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    return this.#topology.runAt(script, keys, args)
-  }
-
-  ready(): Promise<void> {
-    return this.#topology.ready()
-  }
-
-  close(): Promise<void> {
-    return this.#topology.close()
   }
 }
 

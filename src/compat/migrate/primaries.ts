@@ -4,7 +4,7 @@ import { show } from '../../policy/refusal.js'
 import type { RedisClient, ScriptArg } from '../../redis/redis-client.js'
 import { loadScript, runScript, type Script } from '../../redis/scripts.js'
 import { translateServerError } from '../../redis/server-errors.js'
-import { connectNodes, type StoreNodes } from '../../redis/store-nodes.js'
+import { ask, connectNodes, type StoreNodes } from '../../redis/store-nodes.js'
 import { keyPrefixOf, targetOf } from '../../redis/targets/target-of.js'
 import type { DialectStore } from '../dialects/dialect-store.js'
 
@@ -61,22 +61,19 @@ export class Primaries {
 
   /** Keys of all databases that are looked through, for a progress bar. */
   async size(): Promise<number> {
-    const sizes = await Promise.all(this.clients.map(client => client.call('DBSIZE')))
+    const sizes = await Promise.all(this.clients.map(client => ask(client, 'DBSIZE')))
     return sizes.map(Number).reduce((sum, size) => sum + size, 0)
   }
 
   async nowUs(): Promise<number> {
-    const reply = await (this.clients[0] as RedisClient).call('TIME')
+    const reply = await ask(this.clients[0] as RedisClient, 'TIME')
     const [seconds, micros] = z.tuple([z.coerce.number(), z.coerce.number()]).parse(reply)
     return seconds * 1_000_000 + micros
   }
 
   /** One page of the keys of one server. A cursor of `0` begins, and ends, the walk. */
   async scan(client: RedisClient, cursor: string, match: string, count: number): Promise<[string, string[]]> {
-    const reply = await client
-      .call('SCAN', cursor, 'MATCH', match, 'COUNT', String(count))
-      .catch(throwTranslated)
-    return ScanReply.parse(reply)
+    return ScanReply.parse(await ask(client, 'SCAN', cursor, 'MATCH', match, 'COUNT', String(count)))
   }
 
   async read(client: RedisClient, key: string): Promise<RawKey> {

@@ -2,7 +2,7 @@ import { capacity } from '../../core/plan.js'
 import { Op, Status } from '../../core/step.js'
 import type { Engine } from '../../engine/engine.js'
 import { type KeyBuilder, parseKey } from '../../keys.js'
-import type { CompiledPolicies, CompiledPolicy } from '../../policy.js'
+import type { CompiledPolicies, CompiledPolicy, FixedWindowOptions } from '../../policy.js'
 import { parseRate } from '../../policy.js'
 import { identify, type Subject } from '../../subject.js'
 import type { CounterDialect } from '../dialects/counter-engine.js'
@@ -36,16 +36,25 @@ const SECOND_US = 1_000_000
 const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('latin1')
 const escapeGlob = (prefix: string): string => prefix.replace(/[*?[\]\\^-]/g, '\\$&')
 
+/** How a key of one integer is to be read. */
+interface CounterRule {
+  readonly limit: number
+  readonly windowUs: number
+  readonly blocksFrom: number
+  readonly endless: CounterDialect['endless']
+}
+
 /** Limiters of one integer a subject: rate-limiter-flexible, rate-limit-redis. */
-export function counterSource({ limiters, policies }: CounterDialect): MigrationSource {
+export function counterSource({ limiters, policies, endless }: CounterDialect): MigrationSource {
   const heads = Object.entries(limiters).map(([policy, { keyHead }]) => ({ policy, keyHead }))
   // A key belongs to the longest of the prefixes that it begins with.
   heads.sort((a, b) => b.keyHead.length - a.keyHead.length)
-  const windowUsOf = new Map(
-    Object.entries(policies).map(([policy, { limit, window }]) => [
-      policy,
-      parseRate(`${limit}/${window}`, policy).windowUs,
-    ]),
+  const rules = new Map(
+    Object.entries(limiters).map(([policy, { blocksFrom }]): [string, CounterRule] => {
+      const { limit, window } = policies[policy] as FixedWindowOptions
+      const { windowUs } = parseRate(`${limit}/${window}`, policy)
+      return [policy, { limit, windowUs, blocksFrom, endless }]
+    }),
   )
   return {
     policies: Object.keys(limiters),
@@ -54,21 +63,29 @@ export function counterSource({ limiters, policies }: CounterDialect): Migration
       const own = heads.find(({ keyHead }) => key.startsWith(keyHead) && key.length > keyHead.length)
       return own && { policy: own.policy, limitIndex: 0, subject: key.slice(own.keyHead.length) }
     },
-    read: ({ policy }, raw) => readCounter(raw, windowUsOf.get(policy) as number),
+    read: ({ policy }, raw) => readCounter(raw, rules.get(policy) as CounterRule),
   }
 }
 
 /** A count with an end. Units refused were counted too; what is above the limit is cut where it is carried to. */
-function readCounter({ type, endMs, nowUs, content }: RawKey, windowUs: number): Usage | Unreadable {
+function readCounter(
+  { type, endMs, nowUs, content }: RawKey,
+  { limit, windowUs, blocksFrom, endless }: CounterRule,
+): Usage | Unreadable {
   if (type === 'none') return 'expired'
   if (type !== 'string') return 'wrongType'
-  const count = text(content[0])
-  if (!INTEGER.test(count)) return 'unknown'
-  if (Number(count) <= 0) return 'unused'
-  // Without an end it counts as begun now, as the limiter itself would say at its next hit.
-  const endUs = endMs < 0 ? nowUs + windowUs : endMs * MS_US
-  const isBlock = endUs - nowUs > windowUs
-  return allAt(Number(count), endUs, endMs < 0 || isBlock ? 0 : endUs - windowUs)
+  const digits = text(content[0])
+  if (!INTEGER.test(digits)) return 'unknown'
+  const count = Number(digits)
+  if (count <= 0) return 'unused'
+  if (endMs < 0) {
+    // What the limiter itself would say at its next hit.
+    return endless === 'counts' ? allAt(count, nowUs + windowUs, 0) : 'unused'
+  }
+  const endUs = endMs * MS_US
+  const outlives = endUs - nowUs > windowUs
+  const isBlock = count > limit && (outlives || count >= blocksFrom)
+  return allAt(count, endUs, outlives || isBlock ? 0 : endUs - windowUs, isBlock ? endUs : 0)
 }
 
 export function gatewaySource(setup: GatewaySetup, policies: readonly string[]): MigrationSource {
@@ -77,39 +94,49 @@ export function gatewaySource(setup: GatewaySetup, policies: readonly string[]):
     matches: [`${escapeGlob(setup.prefix)}:*`],
     locate: key => locateGatewayKey(setup, key),
     read(_, raw) {
-      const windowUs = Number(raw.key.slice(raw.key.lastIndexOf(':') + 1)) * SECOND_US
+      const rate = locateGatewayKey(setup, raw.key)?.rate
       if (raw.type === 'none') return 'expired'
-      if (setup.algorithm === 'fixed_window') return readCounter(raw, windowUs)
-      return setup.algorithm === 'sliding_window' ? readLog(raw, windowUs) : readBucket(setup, raw, windowUs)
+      if (rate === undefined) return 'unknown'
+      const windowUs = rate.windowS * SECOND_US
+      if (setup.algorithm === 'sliding_window') return readLog(raw, windowUs)
+      if (setup.algorithm === 'token_bucket') return readBucket(raw, rate.limit, windowUs)
+      return readCounter(raw, { limit: rate.limit, windowUs, blocksFrom: Infinity, endless: 'counts' })
     },
   }
 }
+
+/**
+ * A time by the clock of whoever wrote it. One ahead of the server's says that this clock is ahead, and not that the key was
+ * written just now.
+ */
+const writtenAt = (atUs: number, nowUs: number): number => (atUs > nowUs ? 0 : atUs)
 
 /** Scores are seconds. */
 function readLog({ type, nowUs, content }: RawKey, windowUs: number): Usage | Unreadable {
   if (type !== 'zset') return 'wrongType'
   const timesUs = content.map(score => Math.round(Number(text(score)) * SECOND_US))
+  if (!timesUs.every(Number.isFinite)) return 'unknown'
   const returns = timesUs
-    .map(atUs => ({ units: 1, atUs: atUs + windowUs }))
+    .map(atUs => ({ units: 1, atUs: Math.min(atUs, nowUs) + windowUs }))
     .filter(({ atUs }) => atUs > nowUs)
-  return returns.length === 0 ? 'expired' : { returns, writtenUs: timesUs.at(-1) ?? 0 }
+  const writtenUs = writtenAt(timesUs.at(-1) ?? 0, nowUs)
+  return returns.length === 0 ? 'expired' : { returns, writtenUs, blockedUntilUs: 0 }
 }
 
 /** What is left of the level now, rounded up, is back when the whole of it has drained. */
-function readBucket(setup: GatewaySetup, raw: RawKey, windowUs: number): Usage | Unreadable {
-  if (raw.type !== 'hash') return 'wrongType'
+function readBucket({ type, nowUs, content }: RawKey, limit: number, windowUs: number): Usage | Unreadable {
+  if (type !== 'hash') return 'wrongType'
   const fields = new Map<string, number>()
-  for (let i = 0; i + 1 < raw.content.length; i += 2) {
-    fields.set(text(raw.content[i]), Number(text(raw.content[i + 1])))
+  for (let i = 0; i + 1 < content.length; i += 2) {
+    fields.set(text(content[i]), Number(text(content[i + 1])))
   }
   const tokens = fields.get('tokens') ?? Number.NaN
   const refilledUs = (fields.get('last_refill') ?? Number.NaN) * SECOND_US
-  const policy = locateGatewayKey(setup, raw.key)?.rate
-  if (!Number.isFinite(tokens) || !Number.isFinite(refilledUs) || policy === undefined) return 'unknown'
-  const usPerUnit = windowUs / policy.limit
-  const drainedUs = refilledUs + (policy.limit - tokens) * usPerUnit
-  const units = Math.ceil((drainedUs - raw.nowUs) / usPerUnit)
-  return units <= 0 ? 'unused' : allAt(units, Math.ceil(drainedUs), refilledUs)
+  if (!Number.isFinite(tokens) || !Number.isFinite(refilledUs)) return 'unknown'
+  const usPerUnit = windowUs / limit
+  const drainedUs = Math.min(refilledUs, nowUs) + (limit - tokens) * usPerUnit
+  const units = Math.ceil((drainedUs - nowUs) / usPerUnit)
+  return units <= 0 ? 'unused' : allAt(units, Math.ceil(drainedUs), writtenAt(refilledUs, nowUs))
 }
 
 /** Limiters of Sluice itself: under another prefix, with other shards, or on the way back. */
@@ -151,7 +178,13 @@ export function sluiceSource(
       const said = checks[0]
       if (said === undefined || said.status === Status.foreignValue) return 'unknown'
       if (said.status === Status.wrongType) return 'wrongType'
-      const units = capacity(check.plan) - said.remaining
+      const most = capacity(check.plan)
+      if (said.status === Status.blocked) {
+        // Nothing tells what was used before: it counts as all, and as used now.
+        const blockedUntilUs = nowUs + said.waitUs
+        return allAt(most, Math.max(blockedUntilUs + 1, nowUs + limit.windowMs * MS_US), 0, blockedUntilUs)
+      }
+      const units = most - said.remaining
       return units <= 0 ? 'unused' : allAt(units, nowUs + said.resetUs, 0)
     },
   }

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { capacity, type Plan, type SlidingWindowPlan } from '../../core/plan.js'
+import { capacity, type SlidingWindowPlan } from '../../core/plan.js'
 import { Op, Status } from '../../core/step.js'
 import { cdiv, GRANULE_US } from '../../core/time.js'
-import type { Check, Engine } from '../../engine/engine.js'
+import type { Check, CheckOutcome, Engine } from '../../engine/engine.js'
 import { isSluiceError } from '../../errors.js'
 import type { KeyBuilder } from '../../keys.js'
-import type { CompiledPolicies, PolicyLimit } from '../../policy.js'
+import type { CompiledPolicies } from '../../policy.js'
 import { loadScript } from '../../redis/scripts.js'
 import { identify, type Subject } from '../../subject.js'
 import type { Primaries } from './primaries.js'
@@ -77,8 +77,11 @@ export function counterTarget(
       const { limit, windowUs, keyOf } = limits.get(policy) as CounterTargetLimit
       const key = keyOf(subject)
       if (key === undefined) return 'unknown'
-      const form = { form: 'counter' as const, ...asWindow(usage, limit, windowUs, nowUs) }
-      return (await carryBy(primaries, key, form, writes)) as Carried
+      const { units, endUs } = asWindow(usage, limit, windowUs, nowUs)
+      // A block is a count above the limit that lives as long as it.
+      const held =
+        usage.blockedUntilUs > nowUs ? { units: limit + 1, endUs: usage.blockedUntilUs } : { units, endUs }
+      return (await carryBy(primaries, key, { form: 'counter', windowUs, ...held }, writes)) as Carried
     },
   }
 }
@@ -114,7 +117,26 @@ export class SluiceTarget implements MigrationTarget {
       throw error
     }
     const plan = limit.planAt(nowUs)
-    const key = this.#keyOf(limit, identity)
+    const check: Check = { limit, plan, subject: identity, op: Op.peek, n: 1, at: 0 }
+    return usage.blockedUntilUs > nowUs
+      ? this.#carryBlock(check, usage, nowUs, writes)
+      : this.#carryUnits(check, usage, nowUs, writes)
+  }
+
+  /** The block comes last: where one stands for as long already, an earlier run has carried all of it. */
+  async #carryBlock(check: Check, usage: Usage, nowUs: number, writes: boolean): Promise<Carried> {
+    const { blockedUntilUs } = usage
+    const look = await this.#look(check)
+    if (typeof look === 'string') return look
+    if (look.status === Status.blocked && look.nowUs + look.waitUs >= blockedUntilUs) return 'stricter'
+    if (endOf(usage) > blockedUntilUs) await this.#carryUnits(check, usage, nowUs, writes)
+    if (writes) await this.#engine.decide([{ ...check, op: Op.block, n: blockedUntilUs - nowUs }])
+    return 'carried'
+  }
+
+  async #carryUnits(check: Check, usage: Usage, nowUs: number, writes: boolean): Promise<Carried> {
+    const { limit, plan, subject } = check
+    const key = this.#keyOf(limit, subject)
     if (plan.algorithm === 'fixed_window' && plan.clockAnchored === 0) {
       const form = { form: 'window' as const, ...asWindow(usage, plan.limit, plan.windowUs, nowUs) }
       return (await carryBy(this.#primaries, key, form, writes)) as Carried
@@ -123,25 +145,25 @@ export class SluiceTarget implements MigrationTarget {
       const carried = await carryBy(this.#primaries, key, logForm(plan, usage, nowUs), writes)
       if (carried !== 'present') return carried
     }
-    return this.#debit(limit, plan, identity, totalUnits(usage), writes)
+    return this.#debit(check, totalUnits(usage), writes)
   }
 
-  async #debit(
-    limit: PolicyLimit,
-    plan: Plan,
-    subject: string,
-    used: number,
-    writes: boolean,
-  ): Promise<Carried> {
-    const check: Check = { limit, plan, subject, op: Op.peek, n: 1, at: 0 }
-    const most = capacity(plan)
-    const [state] = (await this.#engine.decide([check])).checks
-    if (state?.status === Status.wrongType) return 'wrongType'
-    if (state === undefined || state.status < 0) return 'unknown'
-    const missing = Math.min(used, most) - (most - state.remaining)
+  async #debit(check: Check, used: number, writes: boolean): Promise<Carried> {
+    const most = capacity(check.plan)
+    const look = await this.#look(check)
+    if (typeof look === 'string') return look
+    const missing = Math.min(used, most) - (most - look.remaining)
     if (missing <= 0) return 'stricter'
     if (writes) await this.#engine.decide([{ ...check, op: Op.debit, n: missing }])
     return 'carried'
+  }
+
+  /** What the new limiter would say now, or why it cannot. */
+  async #look(check: Check): Promise<(CheckOutcome & { readonly nowUs: number }) | 'unknown' | 'wrongType'> {
+    const { nowUs, checks } = await this.#engine.decide([check])
+    const [said] = checks
+    if (said?.status === Status.wrongType) return 'wrongType'
+    return said === undefined || said.status < 0 ? 'unknown' : { ...said, nowUs }
   }
 }
 

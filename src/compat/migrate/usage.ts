@@ -4,6 +4,8 @@ export interface Usage {
   readonly returns: readonly { readonly units: number; readonly atUs: number }[]
   /** The key was written at this instant or later, us; 0 where it does not tell. */
   readonly writtenUs: number
+  /** Until then (us since the Unix epoch) the subject is blocked, whatever it has used; 0 where it is not. */
+  readonly blockedUntilUs: number
 }
 
 /** Why there is nothing to carry. */
@@ -15,7 +17,8 @@ export const totalUnits = ({ returns }: Usage): number => returns.reduce((sum, {
 export const endOf = ({ returns }: Usage): number => returns[returns.length - 1]?.atUs ?? 0
 
 /** Units that all come back together. */
-export const allAt = (units: number, atUs: number, writtenUs: number): Usage => ({
+export const allAt = (units: number, atUs: number, writtenUs: number, blockedUntilUs = 0): Usage => ({
   returns: [{ units, atUs }],
   writtenUs,
+  blockedUntilUs,
 })
