@@ -1,3 +1,4 @@
+import { type Channel, channel } from 'node:diagnostics_channel'
 import type { BreakerState } from './core/breaker.js'
 import type { Decision } from './decision.js'
 import { isSluiceError, type SluiceError } from './errors.js'
@@ -28,7 +29,7 @@ export interface Asked {
 /** What a limiter tells its listeners. */
 export interface LimiterEvents {
   /** A request was decided: allowed, refused, or recorded. */
-  decision: { readonly call: Call; readonly asked: readonly Asked[]; readonly decision: Decision }
+  decision: Decided
   /** A call failed: the store could not be asked, a key is not ours, a cost is impossible. The caller gets the same error. */
   error: { readonly call: Call; readonly asked: readonly Asked[]; readonly error: unknown }
   /** A call of `wait` or `waitAll` had to wait, and is over. Tells each once, whatever came of it. */
@@ -41,10 +42,33 @@ export interface LimiterEvents {
   storeUp: StoreUp
   /** The circuit breaker before the store changed its state: every step between `storeDown` and `storeUp`. */
   breaker: BreakerChange
+  /** A batch of checks came back from the server, or failed. */
+  batch: Batch
   /** The store answered a call that had gone on without it. The answer is dropped; what it charged stays charged. */
   lateReply: LateReply
   /** Something a person should look at that changed no answer, such as a snapshot that could not be read. */
   warning: { readonly message: string; readonly error: unknown }
+}
+
+export interface Decided {
+  readonly call: Call
+  readonly asked: readonly Asked[]
+  readonly decision: Decision
+  /** ms from the call to its answer. */
+  readonly durationMs: number
+}
+
+/** Many requests in one message to a server. */
+export interface Batch {
+  readonly part: StorePart
+  readonly requests: number
+  readonly checks: number
+  /** Requests that stayed behind when it left, and wait for the next one. */
+  readonly queued: number
+  /** ms from sending it to its answer. */
+  readonly tripMs: number
+  /** Undefined: it was answered. */
+  readonly error: unknown
 }
 
 export interface Waited {
@@ -94,25 +118,26 @@ export function warnProcess(message: string, error: unknown): void {
   process.emitWarning(message, { type: 'SluiceWarning', ...code })
 }
 
+const EVENT_NAMES = [
+  ...(['decision', 'error', 'waited', 'leaseLost', 'warning'] as const),
+  ...(['storeDown', 'storeUp', 'breaker', 'batch', 'lateReply'] as const),
+] satisfies EventName[]
+
+const byName = <T>(make: (name: EventName) => T) =>
+  Object.fromEntries(EVENT_NAMES.map(name => [name, make(name)])) as Readonly<Record<EventName, T>>
+
+/** `sluice:decision` and so on: every event of every limiter of the process, by `node:diagnostics_channel`. */
+const CHANNELS: Readonly<Record<EventName, Channel>> = byName(name => channel(`sluice:${name}`))
+
 /**
- * The listeners of a limiter. Whoever tells an event asks `has` first, so that an event nobody listens to costs a lookup.
+ * The listeners of a limiter, and of the process. Whoever tells an event asks `has` first, so that an event nobody listens to costs a lookup.
  * What a listener throws, or rejects with, becomes a warning and never reaches the call that it was told of.
  */
 export class Events {
-  readonly #listeners: { readonly [E in EventName]: Set<Listener<E>> } = {
-    decision: new Set(),
-    error: new Set(),
-    waited: new Set(),
-    leaseLost: new Set(),
-    storeDown: new Set(),
-    storeUp: new Set(),
-    breaker: new Set(),
-    lateReply: new Set(),
-    warning: new Set(),
-  }
+  readonly #listeners = byName(() => new Set()) as { readonly [E in EventName]: Set<Listener<E>> }
 
   has(name: EventName): boolean {
-    return this.#listeners[name].size > 0
+    return this.#listeners[name].size > 0 || CHANNELS[name].hasSubscribers
   }
 
   /** @returns what takes the listener away again */
@@ -127,6 +152,7 @@ export class Events {
   }
 
   emit<E extends EventName>(name: E, event: LimiterEvents[E]): void {
+    CHANNELS[name].publish(event)
     for (const listener of this.#listeners[name]) {
       try {
         const result: unknown = listener(event)
@@ -139,8 +165,8 @@ export class Events {
 
   /** Tells of something that changed no answer: to the listeners, or to the process where there are none. */
   warn(message: string, error: unknown): void {
-    if (this.has('warning')) this.emit('warning', { message, error })
-    else warnProcess(message, error)
+    this.emit('warning', { message, error })
+    if (this.#listeners.warning.size === 0) warnProcess(message, error)
   }
 
   #listenerFailed(name: EventName, error: unknown): void {

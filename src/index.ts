@@ -17,8 +17,10 @@ export type { DenyCacheSettings, GuardSettings } from './engine/guard-options.js
 export * from './errors.js'
 export type {
   Asked,
+  Batch,
   BreakerChange,
   Call,
+  Decided,
   EventName,
   LateReply,
   LimiterEvents,
@@ -30,6 +32,7 @@ export type {
 export type { Explanation } from './explain.js'
 export type { Acquisition, Lease, RefusedLease } from './lease.js'
 export type { LimiterOptions } from './limiter/options.js'
+export type { LimiterMetrics, PolicyMetrics } from './limiter/tally.js'
 export type {
   AcquireOptions,
   BlockOptions,

@@ -17,6 +17,7 @@ import { type LimiterOptions, readOptions } from './limiter/options.js'
 import { PolicyTable } from './limiter/policy-table.js'
 import { planRefund } from './limiter/receipt.js'
 import { joinChecks, planChecks, planWholeKey, readCost } from './limiter/request.js'
+import { type LimiterMetrics, Tally } from './limiter/tally.js'
 import type {
   AcquireOptions,
   BlockOptions,
@@ -57,7 +58,10 @@ export function createLimiter(options: LimiterOptions): SyncLimiter {
   const { clock = systemClock } = options
   const timers = timersOf(clock)
   const events = new Events()
-  const { engine, keyOf } = createEngine(options, (message, error) => events.warn(message, error))
+  const { engine, keyOf } = createEngine(options, {
+    onWarning: (message, error) => events.warn(message, error),
+    onBatch: batch => events.has('batch') && events.emit('batch', batch),
+  })
   const warning = engine.atomicWithin === 'group' ? atomicityWarning(compiled.byName.values()) : undefined
   // Listeners come after this call.
   if (warning !== undefined) queueMicrotask(() => events.warn(warning, undefined))
@@ -77,6 +81,7 @@ class PolicyLimiter implements SyncLimiter {
   readonly #sync: SyncEngine | undefined
   readonly #table: PolicyTable
   readonly #events: Events
+  readonly #tally = new Tally()
   readonly #dispatcher: Dispatcher
   readonly #acquirer: Acquirer
   readonly #waitingRoom: WaitingRoom
@@ -93,11 +98,12 @@ class PolicyLimiter implements SyncLimiter {
     this.#events = events
     this.#sync = isSyncEngine(engine) ? engine : undefined
     this.#table = table
-    this.#dispatcher = new Dispatcher(engine, keyOf, this.#events)
+    this.#dispatcher = new Dispatcher(engine, keyOf, events, this.#tally)
     this.#acquirer = new Acquirer(this.#dispatcher, this.#events, timers)
     this.#waitingRoom = new WaitingRoom(this.#dispatcher, table, {
       sync: this.#sync,
       events,
+      tally: this.#tally,
       timers,
       settings,
     })
@@ -163,6 +169,7 @@ class PolicyLimiter implements SyncLimiter {
     const { status, granted, remaining, waitUs, resetUs } = step
     if (status < Status.denied) return undefined
     const { lastNowUs, source } = engine
+    this.#tally.countOne(policy, status === Status.allowed, source)
     return new Decision(limit, identity, status, granted, remaining, waitUs, resetUs, lastNowUs, source)
   }
 
@@ -235,6 +242,10 @@ class PolicyLimiter implements SyncLimiter {
 
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {
     return this.#events.on(event, listener)
+  }
+
+  metrics(): LimiterMetrics {
+    return this.#tally.read(this.#waitingRoom.waiting)
   }
 
   async ready(): Promise<void> {

@@ -2,6 +2,7 @@ import { cdiv } from '../core/time.js'
 import { createKeyBuilder, type KeyBuilder } from '../keys.js'
 import { parseDuration } from '../policy.js'
 import { keyPrefixOf } from '../redis/targets/target-of.js'
+import type { OnBatch } from '../redis/topology.js'
 import type { Engine } from './engine.js'
 import { type EngineOptions, FILE, type FileStoreOptions, isEngine, isRedisStore } from './engine-options.js'
 import { FileEngine } from './file-engine.js'
@@ -14,6 +15,13 @@ export interface EngineSetup {
   readonly keyOf: KeyBuilder
 }
 
+export interface EngineHooks {
+  /** Told of what a person should look at, such as a snapshot that could not be read. Default: a warning of the process. */
+  readonly onWarning?: (message: string, error: unknown) => void
+  /** Told of every batch that came back from a server, or failed. */
+  readonly onBatch?: OnBatch
+}
+
 export interface EngineSettings extends EngineOptions {
   /** False: nobody else counts under this prefix in Redis. Default: true. */
   readonly shared?: boolean
@@ -22,14 +30,10 @@ export interface EngineSettings extends EngineOptions {
 /**
  * Makes the engine of a store: the only place that chooses one. Takes options that were read before.
  *
- * @param onWarning told of what a person should look at, such as a snapshot that could not be read. Default:
- * a warning of the process
+ * @param hooks what the engine tells of, besides its answers
  * @throws FileLockedError, SnapshotError when a file cannot be had
  */
-export function createEngine(
-  options: EngineSettings,
-  onWarning?: (message: string, error: unknown) => void,
-): EngineSetup {
+export function createEngine(options: EngineSettings, { onWarning, onBatch }: EngineHooks = {}): EngineSetup {
   const { store = 'memory', shards, maxKeys, clock, shared } = options
   const prefix = options.prefix ?? (isRedisStore(store) ? keyPrefixOf(store) : undefined)
   const keys = { ...(prefix !== undefined && { prefix }), ...(shards !== undefined && { shards }) }
@@ -39,14 +43,18 @@ export function createEngine(
   if (isEngine(store)) return { engine: store, keyOf }
   const warning = onWarning === undefined ? {} : { onWarning }
   if (isRedisStore(store)) {
+    const batch = onBatch === undefined ? {} : { onBatch }
     const asked = { ...(clock !== undefined && { clock }), ...(shared !== undefined && { shared }) }
-    return { engine: createRedisEngine({ store, ...keys, ...asked, ...warning }), keyOf }
+    return { engine: createRedisEngine({ store, ...keys, ...asked, ...warning, ...batch }), keyOf }
   }
   return { engine: new FileEngine({ ...own, ...fileOf(store), ...warning }), keyOf }
 }
 
 /** The file of a store, as its engine takes it. */
-function fileOf(store: string | FileStoreOptions): { readonly path: string; readonly intervalMs?: number } {
+export function fileOf(store: string | FileStoreOptions): {
+  readonly path: string
+  readonly intervalMs?: number
+} {
   if (typeof store === 'string') return { path: store.slice(FILE.length) }
   const { file, interval } = store
   if (interval === undefined) return { path: file }

@@ -13,7 +13,7 @@ import { loadScripts, type Scripts } from '../redis/scripts.js'
 import { ServerTopology } from '../redis/server-topology.js'
 import { type RedisStoreOptions, scriptBuildOf, type UserClient } from '../redis/store-options.js'
 import { keyPrefixOf, targetOf } from '../redis/targets/target-of.js'
-import type { Topology } from '../redis/topology.js'
+import type { OnBatch, Topology } from '../redis/topology.js'
 import { rejectOnAbort } from '../redis/waiting.js'
 import type { Check, DecideOptions, Engine, Outcome } from './engine.js'
 
@@ -30,6 +30,8 @@ export interface RedisEngineOptions {
   readonly shared?: boolean
   /** Told of what a person should look at. Default: a warning of the process. */
   readonly onWarning?: (message: string, error: unknown) => void
+  /** Told of every batch that came back or failed. */
+  readonly onBatch?: OnBatch
 }
 
 /** An engine on Redis, with what only Redis can tell. */
@@ -38,13 +40,16 @@ export interface RedisEngine extends Engine {
   inspect(keys: readonly string[]): Promise<Inspection>
 }
 
+const callback = z.custom<() => void>(value => typeof value === 'function', 'must be a function')
+
 const Options = z.strictObject({
   store: z.unknown(),
   prefix: z.string().optional(),
   shards: z.number().optional(),
   clock: z.custom<Clock>(isClock, "must have a method 'nowUs'").optional(),
   shared: z.boolean().optional(),
-  onWarning: z.custom<() => void>(value => typeof value === 'function', 'must be a function').optional(),
+  onWarning: callback.optional(),
+  onBatch: callback.optional(),
 })
 
 function isClock(value: unknown): boolean {
@@ -60,7 +65,7 @@ function isClock(value: unknown): boolean {
 export function createRedisEngine(options: RedisEngineOptions): RedisEngine {
   const parsed = Options.safeParse(options)
   if (!parsed.success) throw new OptionError(`options of the Redis engine:\n${z.prettifyError(parsed.error)}`)
-  const { store, shards, clock, shared = true, onWarning = warnProcess } = options
+  const { store, shards, clock, shared = true, onWarning = warnProcess, onBatch } = options
   const prefix = options.prefix ?? keyPrefixOf(store)
   const keyOf = createKeyBuilder({
     ...(prefix !== undefined && { prefix }),
@@ -72,6 +77,7 @@ export function createRedisEngine(options: RedisEngineOptions): RedisEngine {
     keyOf,
     clock,
     onWarning,
+    onBatch,
     meta: shared
       ? { key: metaKeyOf(prefix), own: { stateVersion: STATE_VERSION, shards: shards ?? DEFAULT_SHARDS } }
       : undefined,
@@ -83,6 +89,7 @@ interface Setup {
   readonly keyOf: KeyBuilder
   readonly clock: Clock | undefined
   readonly onWarning: (message: string, error: unknown) => void
+  readonly onBatch: OnBatch | undefined
   /** What to agree on with other limiters; undefined where nobody shares these keys. */
   readonly meta: { readonly key: string; readonly own: Meta } | undefined
 }
@@ -102,7 +109,7 @@ class ConnectedRedisEngine implements RedisEngine {
   #closing: Promise<void> | undefined
   #lookedForEviction = false
 
-  constructor(target: RedisTarget, { scripts, keyOf, clock, onWarning, meta }: Setup) {
+  constructor(target: RedisTarget, { scripts, keyOf, clock, onWarning, onBatch, meta }: Setup) {
     this.#keyOf = keyOf
     this.#clock = clock
     const options = {
@@ -113,6 +120,7 @@ class ConnectedRedisEngine implements RedisEngine {
         if (this.#agreement?.reached) this.#agreement.ask().catch(() => {})
         if (meta !== undefined) this.#lookForEviction(meta.key, onWarning)
       },
+      onBatch,
       onLoss: (error: ConnectionLostError) => onWarning(error.message, error),
     }
     this.atomicWithin = target.kind === 'cluster' ? 'group' : undefined

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../core/time.js'
 import type { Decision } from '../decision.js'
 import type { Engine, Outcome, SyncEngine } from '../engine/engine.js'
 import { ClosedError } from '../errors.js'
@@ -5,6 +6,10 @@ import type { Asked, Call, Events } from '../events.js'
 import type { KeyBuilder } from '../keys.js'
 import { isStale, readOutcome } from './outcome.js'
 import { type PlannedCheck, replan } from './request.js'
+import type { Tally } from './tally.js'
+
+/** Calls that ask whether something may pass. The others look, or record and give back what has happened. */
+const REQUESTS: ReadonlySet<Call> = new Set(['check', 'checkAll', 'wait', 'acquire'])
 
 /** One call of the limiter, planned. */
 export interface Request {
@@ -20,15 +25,18 @@ export class Dispatcher {
   readonly #engine: Engine
   readonly #keyOf: KeyBuilder
   readonly #events: Events
+  readonly #tally: Tally
   #closed = false
 
-  constructor(engine: Engine, keyOf: KeyBuilder, events: Events) {
+  constructor(engine: Engine, keyOf: KeyBuilder, events: Events, tally: Tally) {
+    this.#tally = tally
     this.#engine = engine
     this.#keyOf = keyOf
     this.#events = events
   }
 
   async decide(request: Request, signal?: AbortSignal): Promise<Decision> {
+    const startedMs = this.startedMs()
     try {
       this.assertOpen()
       signal?.throwIfAborted()
@@ -39,13 +47,14 @@ export class Dispatcher {
         checks = replan(checks, outcome)
         outcome = await this.#engine.decide(checks, options)
       }
-      return this.#read(request, checks, outcome)
+      return this.#read(request, checks, outcome, startedMs)
     } catch (error) {
       throw this.failed(request, error)
     }
   }
 
   decideSync(request: Request, engine: SyncEngine): Decision {
+    const startedMs = this.startedMs()
     try {
       this.assertOpen()
       let checks = request.plan()
@@ -54,7 +63,7 @@ export class Dispatcher {
         checks = replan(checks, outcome)
         outcome = engine.decideSync(checks)
       }
-      return this.#read(request, checks, outcome)
+      return this.#read(request, checks, outcome, startedMs)
     } catch (error) {
       throw this.failed(request, error)
     }
@@ -62,7 +71,9 @@ export class Dispatcher {
 
   /** Tells the listeners of an error that the caller is about to get. */
   failed({ call, asked }: Omit<Request, 'plan'>, error: unknown): unknown {
-    if (call !== undefined && this.#events.has('error')) this.#events.emit('error', { call, asked, error })
+    if (call === undefined) return error
+    this.#tally.failed()
+    if (this.#events.has('error')) this.#events.emit('error', { call, asked, error })
     return error
   }
 
@@ -74,11 +85,35 @@ export class Dispatcher {
     this.#closed = true
   }
 
-  #read({ call, asked }: Request, checks: readonly PlannedCheck[], outcome: Outcome): Decision {
-    const decision = readOutcome(checks, outcome, this.#engine.source, this.#keyOf)
-    if (call !== undefined && this.#events.has('decision')) {
-      this.#events.emit('decision', { call, asked, decision })
+  /** When a call began, ms, where somebody wants to know how long it took. */
+  startedMs(): number {
+    return this.#events.has('decision') ? monotonicMs() : 0
+  }
+
+  /** Counts a call that was decided, and tells the listeners. */
+  decided(call: Call, asked: readonly Asked[], decision: Decision, startedMs: number): void {
+    if (REQUESTS.has(call)) {
+      const [first] = asked
+      if (asked.length === 1 && first !== undefined) {
+        this.#tally.countOne(first.policy, decision.allowed, decision.source)
+      } else {
+        const policies = asked.map(({ policy }) => policy)
+        this.#tally.count(policies, decision)
+      }
     }
+    if (!this.#events.has('decision')) return
+    const durationMs = startedMs === 0 ? 0 : monotonicMs() - startedMs
+    this.#events.emit('decision', { call, asked, decision, durationMs })
+  }
+
+  #read(
+    { call, asked }: Request,
+    checks: readonly PlannedCheck[],
+    outcome: Outcome,
+    startedMs: number,
+  ): Decision {
+    const decision = readOutcome(checks, outcome, this.#engine.source, this.#keyOf)
+    if (call !== undefined) this.decided(call, asked, decision, startedMs)
     return decision
   }
 }

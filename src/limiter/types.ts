@@ -4,6 +4,7 @@ import type { Explanation } from '../explain.js'
 import type { Acquisition } from '../lease.js'
 import type { DurationText, PoliciesInput, PolicyInput, PolicyName, SubjectOf } from '../policy.js'
 import type { Subject } from '../subject.js'
+import type { LimiterMetrics } from './tally.js'
 
 /** What every call takes. */
 export interface CallOptions {
@@ -148,6 +149,9 @@ export interface Limiter<P extends PoliciesInput = PoliciesInput> extends AsyncD
 
   /** Listens to what the limiter does. @returns what takes the listener away again */
   on<E extends EventName>(event: E, listener: Listener<E>): () => void
+
+  /** What the limiter has done since it was made. A snapshot. */
+  metrics(): LimiterMetrics
 
   /** Resolves when the store can decide; rejects with the reason when it cannot. */
   ready(): Promise<void>

@@ -11,6 +11,7 @@ import type { Dispatcher } from './dispatcher.js'
 import type { PolicyTable } from './policy-table.js'
 import { planRefund } from './receipt.js'
 import { joinChecks, type PlannedCheck, planChecks } from './request.js'
+import type { Tally } from './tally.js'
 import type { CostOptions, WaitOptions } from './types.js'
 import { type Answer, type Forecast, type Places, type WaitCall, WaitingLine } from './waiting-line.js'
 import { type WaitingSettings, waitingConfig } from './waiting-options.js'
@@ -22,6 +23,7 @@ interface RoomOptions {
   /** The store, where it answers at once. */
   readonly sync: SyncEngine | undefined
   readonly events: Events
+  readonly tally: Tally
   readonly timers: Timers
   readonly settings: WaitingSettings | undefined
 }
@@ -40,24 +42,36 @@ export class WaitingRoom {
   readonly #table: PolicyTable
   readonly #sync: SyncEngine | undefined
   readonly #events: Events
+  readonly #tally: Tally
   readonly #timers: Timers
   readonly #max: number
   readonly #maxPerSubject: number
   readonly #lines = new Map<string, Line>()
   #waiting = 0
 
-  constructor(dispatcher: Dispatcher, table: PolicyTable, { sync, events, timers, settings }: RoomOptions) {
+  constructor(
+    dispatcher: Dispatcher,
+    table: PolicyTable,
+    { sync, events, tally, timers, settings }: RoomOptions,
+  ) {
     const { max, maxPerSubject } = waitingConfig(settings)
     this.#dispatcher = dispatcher
     this.#table = table
     this.#sync = sync
     this.#events = events
+    this.#tally = tally
     this.#timers = timers
     this.#max = max
     this.#maxPerSubject = maxPerSubject
   }
 
+  /** Calls that wait now. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
   async wait(items: readonly WaitItem[], options: WaitOptions): Promise<Decision> {
+    const startedMs = this.#dispatcher.startedMs()
     const asked = items.map(({ policy, subject }) => ({ policy, subject }))
     try {
       this.#dispatcher.assertOpen()
@@ -69,7 +83,7 @@ export class WaitingRoom {
         .map(({ limit, subject }) => `${limit.keyName} ${subject.length} ${subject}`)
         .join(' ')
       const decision = await this.#line(name, items).join(this.#call(items, asked, maxWaitMs, options.signal))
-      if (this.#events.has('decision')) this.#events.emit('decision', { call: 'wait', asked, decision })
+      this.#dispatcher.decided('wait', asked, decision, startedMs)
       return decision
     } catch (error) {
       throw this.#dispatcher.failed({ call: 'wait', asked }, error)
@@ -152,9 +166,10 @@ export class WaitingRoom {
         this.#dispatcher.decide({ asked, plan }).catch(() => {})
       },
       ended: (decision, waitedMs) => {
-        if (waitedMs > 0 && this.#events.has('waited')) {
-          this.#events.emit('waited', { asked, waitedMs, decision })
-        }
+        if (waitedMs === 0) return
+        const waited = { asked, waitedMs, decision }
+        this.#tally.waited(waited)
+        if (this.#events.has('waited')) this.#events.emit('waited', waited)
       },
     }
   }

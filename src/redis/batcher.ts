@@ -6,6 +6,7 @@ import { ReplyReader } from './reply.js'
 import { BATCH_CHECKS_MAX, type KeyedRequest, RequestBlock } from './request-block.js'
 import { runScript, type Script } from './scripts.js'
 import { translateServerError } from './server-errors.js'
+import type { OnBatch } from './topology.js'
 import {
   FULL_BATCH_CHECKS,
   IN_FLIGHT_MAX,
@@ -34,6 +35,7 @@ export class Batcher {
   readonly #client: RedisClient
   readonly #script: Script
   readonly #elapsedMs: () => number
+  readonly #onBatch: OnBatch | undefined
   readonly #window = new FlightWindow()
   readonly #block = new RequestBlock()
   readonly #reader = new ReplyReader()
@@ -51,10 +53,11 @@ export class Batcher {
    * @param script `decide`
    * @param elapsedMs a clock that never steps back, to measure round trips with
    */
-  constructor(client: RedisClient, script: Script, elapsedMs: () => number) {
+  constructor(client: RedisClient, script: Script, elapsedMs: () => number, onBatch?: OnBatch) {
     this.#client = client
     this.#script = script
     this.#elapsedMs = elapsedMs
+    this.#onBatch = onBatch
   }
 
   /**
@@ -153,13 +156,23 @@ export class Batcher {
     if (batch.length === 0) return
     const { keys, args } = this.#block.take()
     const sentAtMs = this.#elapsedMs()
+    const queued = this.#waiting.length - this.#head
+    const landed = (error: unknown): number => {
+      const tripMs = this.#elapsedMs() - sentAtMs
+      this.#onBatch?.({ part: undefined, requests: batch.length, checks, queued, tripMs, error })
+      return tripMs
+    }
     this.#inFlight++
     runScript(this.#client, this.#script, keys, args).then(
       reply => {
-        this.#window.observe(this.#elapsedMs() - sentAtMs)
+        this.#window.observe(landed(undefined))
         this.#inTurn(() => this.#settle(batch, keys.length, reply))
       },
-      error => this.#reject(batch, translateServerError(error)),
+      (failure: unknown) => {
+        const error = translateServerError(failure)
+        landed(error)
+        this.#reject(batch, error)
+      },
     )
   }
 

@@ -6,12 +6,18 @@ import { decideAcrossSlots } from './cross-slot.js'
 import { type Inspection, readInspection } from './inspection.js'
 import { NodeLane, type SlotRequest } from './node-lane.js'
 import { followRedirects, isFollowed, type Refusal, type SendTo } from './redirects.js'
-import { type NodeAddress, type RedisClient, type RedisTarget, ServerError } from './redis-client.js'
+import {
+  type NodeAddress,
+  type RedisClient,
+  type RedisTarget,
+  type ScriptArg,
+  ServerError,
+} from './redis-client.js'
 import { ReplyReader } from './reply.js'
 import { RequestBlock } from './request-block.js'
 import { runScript, type Script, type Scripts } from './scripts.js'
 import { translateServerError } from './server-errors.js'
-import type { Topology, TopologyOptions } from './topology.js'
+import type { OnBatch, Topology, TopologyOptions } from './topology.js'
 import { isUnwanted, rejectOnAbort, tooManyWait, unwanted, WAITING_MAX } from './waiting.js'
 
 /** How long requests on their way through several nodes are waited for at the end. */
@@ -34,6 +40,7 @@ export class ClusterTopology implements Topology {
   readonly #scripts: Scripts
   readonly #elapsedMs: () => number
   readonly #onConnect: () => void
+  readonly #onBatch: OnBatch | undefined
   readonly #onLoss: (error: ConnectionLostError) => void
   readonly #map: ClusterMap
   readonly #lanes = new Map<NodeAddress, NodeLane>()
@@ -45,11 +52,12 @@ export class ClusterTopology implements Topology {
   readonly #reader = new ReplyReader()
   #closed = false
 
-  constructor(target: ClusterTarget, { scripts, elapsedMs, onConnect, onLoss }: ClusterOptions) {
+  constructor(target: ClusterTarget, { scripts, elapsedMs, onConnect, onBatch, onLoss }: ClusterOptions) {
     this.#target = target
     this.#scripts = scripts
     this.#elapsedMs = elapsedMs
     this.#onConnect = onConnect
+    this.#onBatch = onBatch
     this.#onLoss = onLoss
     this.#map = new ClusterMap({
       seeds: target.seeds,
@@ -95,7 +103,7 @@ export class ClusterTopology implements Topology {
   }
 
   /** Runs a script of any kind where its keys are, all of one slot. */
-  runAt(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  runAt(script: Script, keys: readonly string[], args: readonly ScriptArg[]): Promise<unknown> {
     return this.#journey(slotOf(keys[0] as string), async (node, asking) =>
       runScript(await this.#clientOf(node), script, keys, args, { asking }),
     )
@@ -206,6 +214,7 @@ export class ClusterTopology implements Topology {
       onReady: this.#onConnect,
       onDown: () => this.#refresh(),
       onSilence: () => this.#refresh(),
+      onBatch: batch => this.#onBatch?.({ part: nameOf(node), ...batch }),
     })
     this.#lanes.set(node, lane)
     return lane

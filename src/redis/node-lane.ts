@@ -1,4 +1,5 @@
 import { ClosedError, ConnectionLostError } from '../errors.js'
+import type { Batch } from '../events.js'
 import { FlightWindow } from './flight-window.js'
 import type { RedisClient } from './redis-client.js'
 import { ReplyReader } from './reply.js'
@@ -32,13 +33,17 @@ export interface LaneEvents {
   onReady(): void
   /** The connection ended or could not be made; the client goes on trying. */
   onDown(): void
+  /** A batch came back, or failed. */
+  onBatch?(batch: Omit<Batch, 'part'>): void
   /** Nothing came for long, though something is due: the node may be cut off from the others, and its slots be elsewhere. */
   onSilence(): void
 }
 
-interface Batch {
+interface LaneBatch {
   readonly requests: readonly SlotRequest[]
   readonly sentAtMs: number
+  readonly checks: number
+  readonly queued: number
 }
 
 /**
@@ -60,7 +65,7 @@ export class NodeLane {
   readonly #reader = new ReplyReader()
   /** By slot, in the order in which the slots' first requests came. */
   readonly #groups = new Map<number, SlotRequest[]>()
-  readonly #underWay = new Set<Batch>()
+  readonly #underWay = new Set<LaneBatch>()
   /** When something was answered last, or nothing was due. */
   #heardAtMs = 0
   #waiting = 0
@@ -188,27 +193,28 @@ export class NodeLane {
     for (const request of group) {
       if (isUnwanted(request)) continue
       if (requests.length >= full || !this.#block.add(request)) {
-        this.#sendBatch({ requests, sentAtMs })
+        this.#sendBatch(requests, sentAtMs)
         requests = []
         this.#block.add(request)
       }
       requests.push(request)
     }
-    if (requests.length > 0) this.#sendBatch({ requests, sentAtMs })
+    if (requests.length > 0) this.#sendBatch(requests, sentAtMs)
   }
 
-  #sendBatch(batch: Batch): void {
+  #sendBatch(requests: readonly SlotRequest[], sentAtMs: number): void {
     const { keys, args } = this.#block.take()
+    const batch = { requests, sentAtMs, checks: keys.length, queued: this.#waiting }
     if (this.#underWay.size === 0) this.#heardAtMs = batch.sentAtMs
     this.#underWay.add(batch)
     runScript(this.client, this.#script, keys, args).then(
       reply => {
-        this.#settle(batch.requests, keys.length, reply)
-        this.#landed(batch)
+        this.#settle(requests, keys.length, reply)
+        this.#landed(batch, undefined)
       },
       error => {
-        this.#events.onFailure(batch.requests, error)
-        this.#landed(batch)
+        this.#events.onFailure(requests, error)
+        this.#landed(batch, error)
       },
     )
   }
@@ -227,10 +233,13 @@ export class NodeLane {
     }
   }
 
-  #landed(batch: Batch): void {
+  #landed(batch: LaneBatch, error: unknown): void {
     this.#underWay.delete(batch)
     this.#heardAtMs = this.#elapsedMs()
-    this.#window.observe(this.#shortest.of(this.#heardAtMs - batch.sentAtMs))
+    const tripMs = this.#heardAtMs - batch.sentAtMs
+    this.#window.observe(this.#shortest.of(tripMs))
+    const { requests, checks, queued } = batch
+    this.#events.onBatch?.({ requests: requests.length, checks, queued, tripMs, error })
     this.#wake()
   }
 }

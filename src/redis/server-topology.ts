@@ -14,10 +14,10 @@ export class ServerTopology implements Topology {
   readonly #batcher: Batcher
   #preloaded: Promise<void> | undefined
 
-  constructor(client: RedisClient, { scripts, elapsedMs, onConnect }: TopologyOptions) {
+  constructor(client: RedisClient, { scripts, elapsedMs, onConnect, onBatch }: TopologyOptions) {
     this.#client = client
     this.#scripts = scripts
-    this.#batcher = new Batcher(client, scripts.decide, elapsedMs)
+    this.#batcher = new Batcher(client, scripts.decide, elapsedMs, onBatch)
     client.onStateChange = state => {
       if (state === 'ready') {
         this.#preload()

@@ -1,4 +1,5 @@
 import type { Check, DecideOptions, Outcome } from '../engine/engine.js'
+import type { Batch } from '../events.js'
 import type { Inspection } from './inspection.js'
 import type { RedisClient } from './redis-client.js'
 import type { Scripts } from './scripts.js'
@@ -9,7 +10,11 @@ export interface TopologyOptions {
   readonly elapsedMs: () => number
   /** Is called on every new connection that keys are asked over: another server may be there than before. */
   readonly onConnect: () => void
+  /** Told of every batch that came back or failed. */
+  readonly onBatch?: OnBatch | undefined
 }
+
+export type OnBatch = (batch: Batch) => void
 
 /** Where keys are: on one server, or spread over the nodes of a cluster. */
 export interface Topology {

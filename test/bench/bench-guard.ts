@@ -18,6 +18,7 @@ import { Events } from '../../src/events.ts'
 import { createKeyBuilder } from '../../src/keys.ts'
 import { Dispatcher } from '../../src/limiter/dispatcher.ts'
 import { planChecks } from '../../src/limiter/request.ts'
+import { Tally } from '../../src/limiter/tally.ts'
 import { type CompiledPolicy, compilePolicies, type PoliciesInput } from '../../src/policy.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { type Ask, closedLoop, type Sample } from './support/closed-loop.ts'
@@ -36,7 +37,7 @@ const CELLS: Readonly<Record<string, { readonly policy: PoliciesInput; readonly 
 /** Asks as `limiter.check` does. */
 function askOf(engine: Engine, policies: PoliciesInput): Ask {
   const policy = compilePolicies(policies).byName.get('api') as CompiledPolicy
-  const dispatcher = new Dispatcher(engine, createKeyBuilder(), new Events())
+  const dispatcher = new Dispatcher(engine, createKeyBuilder(), new Events(), new Tally())
   return async subject => {
     const plan = () => planChecks(policy, subject, Op.consume)
     return (await dispatcher.decide({ call: 'check', asked: [{ policy: 'api', subject }], plan })).allowed

@@ -1,0 +1,104 @@
+import type { Decision, Source } from '../decision.js'
+import type { Waited } from '../events.js'
+
+/** Requests of one policy since the limiter was made. One of several policies counts for each. */
+export interface PolicyMetrics {
+  readonly allowed: number
+  readonly rejected: number
+}
+
+/** What a limiter has done since it was made: counts that only grow, but for `waiting`. */
+export interface LimiterMetrics {
+  /** Requests that were decided: by `check`, `checkAll`, `wait`, `waitAll` and `acquire`. Always allowed + rejected. */
+  readonly totalRequests: number
+  readonly allowedRequests: number
+  /** Refused by a limit or a block, or because the store could not be asked and the policy says `closed`. */
+  readonly rejectedRequests: number
+  /** Calls of any kind that threw or rejected. */
+  readonly failedRequests: number
+  /** Calls of `wait` and `waitAll` that had to wait, whatever came of them. */
+  readonly waitedRequests: number
+  /** ms that these have waited, together. */
+  readonly waitTimeMs: number
+  /** Calls that wait now. */
+  readonly waiting: number
+  readonly policies: Readonly<Record<string, PolicyMetrics>>
+  /** Decided requests by who decided: how many the deny cache answered, how many a fallback. */
+  readonly sources: Readonly<Record<Source, number>>
+}
+
+interface Counts {
+  readonly name: string
+  allowed: number
+  rejected: number
+}
+
+/** Counts requests. On the path of every check, which mostly names the policy and the store of the one before. */
+export class Tally {
+  #failed = 0
+  #waited = 0
+  #waitMs = 0
+  readonly #total: Counts = { name: '', allowed: 0, rejected: 0 }
+  readonly #policies = new Map<string, Counts>()
+  readonly #sources = new Map<string, Counts>()
+  #policy: Counts | undefined
+  #source: Counts | undefined
+
+  /** A request of one policy. */
+  countOne(policy: string, allowed: boolean, source: Source): void {
+    add(this.#total, allowed)
+    if (this.#source?.name !== source) this.#source = countsOf(this.#sources, source)
+    add(this.#source, allowed)
+    if (this.#policy?.name !== policy) this.#policy = countsOf(this.#policies, policy)
+    add(this.#policy, allowed)
+  }
+
+  /** A request of several policies. */
+  count(policies: Iterable<string>, { allowed, source }: Decision): void {
+    add(this.#total, allowed)
+    add(countsOf(this.#sources, source), allowed)
+    for (const policy of new Set(policies)) add(countsOf(this.#policies, policy), allowed)
+  }
+
+  failed(): void {
+    this.#failed++
+  }
+
+  waited({ waitedMs }: Waited): void {
+    this.#waited++
+    this.#waitMs += waitedMs
+  }
+
+  read(waiting: number): LimiterMetrics {
+    const { allowed, rejected } = this.#total
+    const policies = [...this.#policies.values()].map(counts => [
+      counts.name,
+      { allowed: counts.allowed, rejected: counts.rejected },
+    ])
+    const sources = [...this.#sources.values()].map(counts => [counts.name, counts.allowed + counts.rejected])
+    return {
+      totalRequests: allowed + rejected,
+      allowedRequests: allowed,
+      rejectedRequests: rejected,
+      failedRequests: this.#failed,
+      waitedRequests: this.#waited,
+      waitTimeMs: this.#waitMs,
+      waiting,
+      policies: Object.fromEntries(policies),
+      sources: Object.fromEntries(sources),
+    }
+  }
+}
+
+function add(counts: Counts, allowed: boolean): void {
+  if (allowed) counts.allowed++
+  else counts.rejected++
+}
+
+function countsOf(all: Map<string, Counts>, name: string): Counts {
+  const known = all.get(name)
+  if (known !== undefined) return known
+  const counts = { name, allowed: 0, rejected: 0 }
+  all.set(name, counts)
+  return counts
+}
