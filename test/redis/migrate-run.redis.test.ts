@@ -99,6 +99,7 @@ const BEGINNING: MigrationPlace = {
   node: '',
   match: 0,
   cursor: undefined,
+  looked: 0,
   scanned: 0,
   counts: { carried: 0, stricter: 0, unused: 0, expired: 0, unknown: 0, wrongType: 0 },
   startedUs: 0,

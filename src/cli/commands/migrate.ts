@@ -6,7 +6,7 @@ import { Exit } from '../exit-codes.js'
 import { interruptible } from '../interruptible.js'
 import { describeReport } from '../migrate/report.js'
 import { DIALECT_NAMES, readSides, type SideOptions } from '../migrate/sides.js'
-import { forgetPlace, readPlace, savePlace } from '../migrate/state-file.js'
+import { describeMigration, StateFile } from '../migrate/state-file.js'
 import type { Output } from '../output.js'
 import { positiveInteger } from '../policy-options.js'
 import type { Progress } from '../progress-bar.js'
@@ -83,23 +83,22 @@ export function addMigrateCommand(
 }
 
 async function runMigration(options: MigrateCliOptions, progress: Progress, signal: AbortSignal) {
-  const { from, to, apply, force, rate, settle, state } = options
+  const { apply, force, rate, settle, state } = options
   const sides = readSides(options)
-  const command = `${from} to ${to}${apply ? '' : ', dry run'}`
-  const place = state === undefined ? undefined : readPlace(state, command)
+  const file = state === undefined ? undefined : new StateFile(state, describeMigration(sides, apply))
   const report = await migrate({
     ...sides,
     apply,
     force,
-    place,
+    place: file?.read(),
     signal,
     settleMs: parseDuration(settle) / 1000,
     ...(rate !== undefined && { keysPerSecond: rate }),
-    onPage(reached, totalKeys) {
-      progress.onProgress(reached.scanned, totalKeys)
-      if (state !== undefined) savePlace(state, command, reached)
+    onPage(place, share) {
+      progress.onProgress(share, 1)
+      file?.save(place)
     },
   })
-  if (state !== undefined) forgetPlace(state)
+  file?.remove()
   return report
 }

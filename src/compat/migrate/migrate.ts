@@ -7,6 +7,7 @@ import { type MigrationSide, type OpenSide, openSource, openTarget, refuseMissin
 import type { MigrationSource } from './sources.js'
 import type { Carried, MigrationTarget } from './targets.js'
 import type { Unreadable } from './usage.js'
+import { Way } from './way.js'
 
 /** What became of a key of the old limiter. */
 export type MigrationOutcome = Carried | Unreadable
@@ -22,13 +23,15 @@ export interface MigrationPlace {
   readonly match: number
   /** Of SCAN; undefined before the first page. */
   readonly cursor: string | undefined
+  /** How far that is, in slots of the server's table of keys, about. */
+  readonly looked: number
   readonly scanned: number
   readonly counts: MigrationCounts
   /** The old store's clock at the very beginning, us. */
   readonly startedUs: number
 }
 
-type WalkPlace = Pick<MigrationPlace, 'done' | 'node' | 'match' | 'cursor'>
+type WalkPlace = Pick<MigrationPlace, 'done' | 'node' | 'match' | 'cursor' | 'looked'>
 
 export interface MigrateOptions {
   /** Whose keys are read. They stay as they are. */
@@ -44,8 +47,8 @@ export interface MigrateOptions {
   readonly keysPerSecond?: number
   /** Goes on from here. */
   readonly place?: MigrationPlace | undefined
-  /** Is called after every page of keys, with the number of keys in the old store. */
-  readonly onPage?: (place: MigrationPlace, totalKeys: number) => void
+  /** Is called after every page of keys, with the share of the old store that was looked through, about: 0 to 1. */
+  readonly onPage?: (place: MigrationPlace, share: number) => void
   readonly signal?: AbortSignal | undefined
 }
 
@@ -68,6 +71,7 @@ const NO_COUNTS: MigrationCounts = {
   unknown: 0,
   wrongType: 0,
 }
+const BEGINNING = { cursor: undefined, looked: 0 }
 const PAGE_KEYS = 500
 const AT_ONCE = 50
 const SAMPLE_KEYS = 200
@@ -122,19 +126,15 @@ class Migration {
     if (place === undefined) this.#startedUs = await primaries.nowUs()
     this.#noteLive(await findLive(primaries, await this.#sample(), settleMs, signal))
 
-    const totalKeys = await primaries.size()
+    const { matches } = this.#source.limiter
+    const way = new Way(await primaries.sizes(), matches.length)
     const done: string[] = [...(place?.done ?? [])]
     for (const client of primaries.clients) {
       if (done.includes(client.address)) continue
       const own = client.address === place?.node ? place : undefined
-      for (let match = own?.match ?? 0; match < this.#source.limiter.matches.length; match++) {
-        const from = {
-          done,
-          node: client.address,
-          match,
-          cursor: match === own?.match ? own.cursor : undefined,
-        }
-        await this.#walk(client, from, totalKeys)
+      for (let match = own?.match ?? 0; match < matches.length; match++) {
+        const { cursor, looked } = match === own?.match ? own : BEGINNING
+        await this.#walk(client, { done, node: client.address, match, cursor, looked }, way)
       }
       done.push(client.address)
     }
@@ -147,10 +147,10 @@ class Migration {
     }
   }
 
-  async #walk(client: RedisClient, from: WalkPlace, totalKeys: number): Promise<void> {
+  async #walk(client: RedisClient, from: WalkPlace, way: Way): Promise<void> {
     const { onPage, signal } = this.#options
     const pattern = this.#source.limiter.matches[from.match] as string
-    let { cursor } = from
+    let { cursor, looked } = from
     while (cursor !== '0') {
       signal?.throwIfAborted()
       const startMs = monotonicMs()
@@ -159,8 +159,10 @@ class Migration {
         await Promise.all(keys.slice(i, i + AT_ONCE).map(key => this.#carry(client, key)))
       }
       cursor = next
+      looked += PAGE_KEYS
       const progress = { scanned: this.#scanned, counts: { ...this.#counts }, startedUs: this.#startedUs }
-      onPage?.({ ...from, done: [...from.done], cursor, ...progress }, totalKeys)
+      const place = { ...from, done: [...from.done], cursor, looked, ...progress }
+      onPage?.(place, way.share(place))
       await this.#pace(keys.length, startMs)
     }
   }

@@ -59,10 +59,12 @@ export class Primaries {
     throw missing.error
   }
 
-  /** Keys of all databases that are looked through, for a progress bar. */
-  async size(): Promise<number> {
-    const sizes = await Promise.all(this.clients.map(client => ask(client, 'DBSIZE')))
-    return sizes.map(Number).reduce((sum, size) => sum + size, 0)
+  /** Keys of each server, by its address. */
+  async sizes(): Promise<ReadonlyMap<string, number>> {
+    const sizes = this.clients.map(
+      async client => [client.address, Number(await ask(client, 'DBSIZE'))] as const,
+    )
+    return new Map(await Promise.all(sizes))
   }
 
   async nowUs(): Promise<number> {
