@@ -7,6 +7,14 @@ export const entries = {
   testing: 'src/testing/index.ts',
   engine: 'src/engine/index.ts',
   compat: 'src/compat/index.ts',
+  breaker: 'src/breaker/index.ts',
+  express: 'src/middleware/express.ts',
+  fastify: 'src/middleware/fastify.ts',
+  hono: 'src/middleware/hono.ts',
+  koa: 'src/middleware/koa.ts',
+  nestjs: 'src/middleware/nestjs.ts',
+  http: 'src/middleware/http.ts',
+  fetch: 'src/middleware/fetch.ts',
   cli: 'src/cli/main.ts',
 } as const
 
@@ -16,6 +24,14 @@ export const publicModules: Readonly<Record<string, string>> = {
   'sluice/testing': entries.testing,
   'sluice/engine': entries.engine,
   'sluice/compat': entries.compat,
+  'sluice/breaker': entries.breaker,
+  'sluice/express': entries.express,
+  'sluice/fastify': entries.fastify,
+  'sluice/hono': entries.hono,
+  'sluice/koa': entries.koa,
+  'sluice/nestjs': entries.nestjs,
+  'sluice/http': entries.http,
+  'sluice/fetch': entries.fetch,
 }
 
 /** The oldest Node of `engines`: newer syntax is compiled for it. */

@@ -1,0 +1,42 @@
+import ipaddr from 'ipaddr.js'
+import { bareAddress, parseAddress } from './networks.js'
+
+/** Keys kept: parsing an IPv6 address takes as long as a whole check in memory. */
+const REMEMBERED_MAX = 1_000
+
+/** What clients are counted by when they are counted by their address. */
+export class AddressKeys {
+  readonly #prefixBits: number
+  readonly #known = new Map<string, string>()
+
+  /**
+   * @param prefixBits bits of an IPv6 address that are the client's own network, 1 to 128. Whoever rents a server or a line
+   * has a whole network of addresses, and would otherwise be as many clients
+   */
+  constructor(prefixBits: number) {
+    this.#prefixBits = prefixBits
+  }
+
+  /**
+   * IPv4: the address. IPv6: its network in CIDR notation, such as `2001:db8:0:1200::/56`.
+   *
+   * @returns undefined for what is no address
+   */
+  of(address: string): string | undefined {
+    const known = this.#known.get(address)
+    if (known !== undefined) return known
+    const key = this.#make(address)
+    if (key === undefined) return undefined
+    if (this.#known.size >= REMEMBERED_MAX) this.#known.clear()
+    this.#known.set(address, key)
+    return key
+  }
+
+  #make(address: string): string | undefined {
+    const parsed = parseAddress(bareAddress(address) ?? '')
+    if (parsed === undefined) return undefined
+    if (parsed.kind() === 'ipv4') return parsed.toString()
+    const network = ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/${this.#prefixBits}`)
+    return this.#prefixBits === 128 ? network.toString() : `${network.toString()}/${this.#prefixBits}`
+  }
+}

@@ -1,0 +1,84 @@
+/** `sluice/fastify`: a hook for Fastify 5. `docs/http.md` is the guide. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { PoliciesInput } from '../policy.js'
+import { fastifyBelieves } from './node/framework-trust.js'
+import { forwardedForOf, onGone, peerOf, settleWhenFinished } from './node/node-request.js'
+import type { RequestOptions, RouteRate } from './options/request-options.js'
+import type { RequestAdapter } from './request/adapter.js'
+import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
+import type { RateLimitInfo } from './request/rate-limit-info.js'
+import type { Refused } from './request/refused.js'
+
+export type * from './public-types.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What `rateLimit` decided of this request. */
+    rateLimit?: RateLimitInfo
+  }
+}
+
+type Args = readonly [FastifyRequest, FastifyReply]
+
+/** Answers a refused request, by `reply.send` or by what it answers. */
+export type RefusedHandler = (request: FastifyRequest, reply: FastifyReply, refused: Refused) => unknown
+
+export interface RateLimitOptions<P extends PoliciesInput = PoliciesInput>
+  extends RequestOptions<Args, FastifyReply, RefusedHandler, P> {}
+
+/** A hook, for `onRequest`, or for `preHandler` where it needs the body. */
+export interface RateLimitHook extends RouteLimit {
+  (request: FastifyRequest, reply: FastifyReply): Promise<unknown>
+}
+
+const ADAPTER: RequestAdapter<Args, FastifyReply> = {
+  place: 'sluice/fastify',
+  peer: request => peerOf(request.raw),
+  forwardedFor: request => forwardedForOf(request.raw),
+  framework: {
+    of: request => request.ip,
+    believesEveryProxy: fastifyBelieves,
+    wayOut: "make the server with 'trustProxy' as the number of proxies, or their networks",
+  },
+  statusOf: reply => reply.statusCode,
+  onGone: (listener, _request, reply) => onGone(reply.raw, listener),
+}
+
+/**
+ * Limits the requests of a server, or of a route: `app.addHook('onRequest', rateLimit('100/m'))`, or
+ * `app.post('/login', { preHandler: rateLimit({ limiter, policy: 'login', key: request => request.body.email }) }, …)`. A
+ * refused request is answered here.
+ *
+ * @throws OptionError, PolicyError
+ */
+export function rateLimit<P extends PoliciesInput>(options: RateLimitOptions<P>): RateLimitHook
+export function rateLimit<P extends PoliciesInput>(
+  rate: RouteRate,
+  options?: RateLimitOptions<P>,
+): RateLimitHook
+export function rateLimit<P extends PoliciesInput>(
+  first: RouteRate | RateLimitOptions<P>,
+  options?: RateLimitOptions<P>,
+): RateLimitHook {
+  const limit = createRequestLimit(ADAPTER, first, options)
+  const { handler, propertyName } = limit.config
+
+  const hook = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const ruling = await limit.decide(request, reply)
+    if (ruling === undefined) return undefined
+    Object.assign(request, { [propertyName]: ruling.info })
+    if (!reply.sent) ruling.writeFields((name, value) => reply.header(name, value))
+    const { refused } = ruling
+    if (refused === undefined) {
+      settleWhenFinished(ruling, reply.raw, reply)
+      return undefined
+    }
+    if (reply.sent) return reply
+    if (handler !== undefined) {
+      const payload = await handler(request, reply, refused)
+      return reply.sent ? reply : reply.send(payload)
+    }
+    return reply.code(refused.statusCode).type(refused.contentType).send(refused.body)
+  }
+  return withLimit(hook, limit)
+}

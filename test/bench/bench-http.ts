@@ -1,0 +1,98 @@
+/**
+ * `npm run bench:http`: what a limit costs where requests arrive.
+ *
+ * First in process: the adapters of Express and Fastify on the request and response of a real server, over the bare call of
+ * the limiter, in CPU time of this process. Then over HTTP: the same route behind Sluice, express-rate-limit and
+ * @fastify/rate-limit, in memory and in Redis, every server in a process of its own and asked by turns within every round;
+ * requests/s and p99 are what autocannon saw, CPU is what the server's process spent.
+ *
+ *   SLUICE_BENCH_ROUNDS=5          rounds of each cell (default 3)
+ *   SLUICE_BENCH_FRAMEWORK=express  one framework only
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import autocannon from 'autocannon'
+import { startRedis } from '../support/redis-server.ts'
+import { median } from './support/closed-loop.ts'
+import { CONTENDERS, USER_HEADER } from './support/http-contenders.ts'
+import { measureOverhead } from './support/http-overhead.ts'
+
+const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 3)
+const ONLY = process.env.SLUICE_BENCH_FRAMEWORK
+const ROUND_S = 1
+const CONNECTIONS = 50
+const USERS = 1_000
+/** Not reached. */
+const LIMIT = 1_000_000_000
+
+interface Sample {
+  readonly perSecond: number
+  readonly p99Ms: number
+  readonly cpuUs: number
+}
+
+interface Contender {
+  readonly name: string
+  readonly child: ChildProcess
+  readonly url: string
+  readonly samples: Sample[]
+}
+
+const message = async (child: ChildProcess): Promise<Record<string, number>> => {
+  const [said] = (await once(child, 'message')) as [Record<string, number>]
+  return said
+}
+
+async function start(framework: string, name: string, redisUrl: string): Promise<Contender> {
+  const program = new URL('./support/http-server.ts', import.meta.url)
+  const child = fork(program, [framework, name, String(LIMIT), redisUrl], { execArgv: process.execArgv })
+  const { port } = await message(child)
+  return { name, child, url: `http://127.0.0.1:${port}`, samples: [] }
+}
+
+async function cpuOf({ child }: Contender): Promise<number> {
+  child.send('cpu')
+  return (await message(child)).cpuUs as number
+}
+
+const requests = Array.from({ length: USERS }, (_, user) => ({ headers: { [USER_HEADER]: `user-${user}` } }))
+
+async function load(contender: Contender, duration: number): Promise<Sample> {
+  const before = await cpuOf(contender)
+  const result = await autocannon({ url: contender.url, connections: CONNECTIONS, duration, requests })
+  if (result.errors > 0 || result.non2xx > 0) throw new Error(`${contender.name} failed: ${result.non2xx}`)
+  const cpuUs = ((await cpuOf(contender)) - before) / result.requests.total
+  return { perSecond: result.requests.total / result.duration, p99Ms: result.latency.p99, cpuUs }
+}
+
+function row({ name, samples }: Contender): string {
+  const of = (field: keyof Sample) => median(samples.map(sample => sample[field]))
+  const perSecond = Math.round(of('perSecond')).toLocaleString('en-US')
+  return `| ${name} | ${perSecond} | ${of('p99Ms').toFixed(1)} | ${of('cpuUs').toFixed(1)} |`
+}
+
+for (const { name, bareUs, adapterUs } of await measureOverhead()) {
+  const over = (adapterUs - bareUs).toFixed(2)
+  console.log(
+    `${name}: ${adapterUs.toFixed(2)} us, the bare call ${bareUs.toFixed(2)} us: ${over} us for the adapter`,
+  )
+}
+
+const redis = await startRedis()
+console.log(
+  `\nNode ${process.version}, ${CONNECTIONS} connections, ${USERS} users, median of ${ROUNDS} rounds of ${ROUND_S} s`,
+)
+for (const [framework, contenders] of Object.entries(CONTENDERS)) {
+  if (ONLY !== undefined && ONLY !== framework) continue
+  const running = await Promise.all(
+    Object.keys(contenders).map(name => start(framework, name, `${redis.url}/0`)),
+  )
+  for (const contender of running) await load(contender, ROUND_S)
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const contender of running) contender.samples.push(await load(contender, ROUND_S))
+  }
+  console.log(`\n| ${framework} | requests/s | p99 ms | CPU us/request |\n|---|---|---|---|`)
+  for (const contender of running) console.log(row(contender))
+  for (const { child } of running) child.disconnect()
+}
+await redis.stop()

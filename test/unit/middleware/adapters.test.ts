@@ -1,0 +1,145 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { createTestLimiter } from '../../../src/testing/create-test-limiter.js'
+import { FRAMEWORKS, type Running, type Setup } from './support/frameworks.js'
+
+let server: Running | undefined
+afterEach(async () => {
+  await server?.stop()
+  server = undefined
+})
+
+const ask = (path = '/', headers: Record<string, string> = {}) => fetch(`${server?.url}${path}`, { headers })
+
+const statuses = async (times: number, path = '/', headers: Record<string, string> = {}) => {
+  const seen: number[] = []
+  for (let i = 0; i < times; i++) {
+    const response = await ask(path, headers)
+    await response.arrayBuffer()
+    seen.push(response.status)
+  }
+  return seen
+}
+
+describe.each(Object.keys(FRAMEWORKS))('a limit in %s', framework => {
+  const start = async (setup: Setup): Promise<void> => {
+    server = await FRAMEWORKS[framework]?.(setup)
+  }
+
+  test('admits what its rate says, by client address, and refuses the rest with what a client needs to know', async () => {
+    await start({ limit: 2, windowMs: 60_000 })
+    const first = await ask()
+    expect(first.status).toBe(200)
+    expect(await first.text()).toBe('hello 1')
+    expect(first.headers.get('x-ratelimit-limit')).toBe('2')
+    expect(first.headers.get('x-ratelimit-remaining')).toBe('1')
+    expect(await statuses(1)).toEqual([200])
+
+    const refused = await ask()
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('retry-after')).toBe('60')
+    expect(refused.headers.get('x-ratelimit-remaining')).toBe('0')
+    expect(refused.headers.get('content-type')).toMatch('application/problem+json')
+    expect(await refused.json()).toMatchObject({
+      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      status: 429,
+      'violated-policies': ['default'],
+    })
+    expect(server?.handled()).toBe(2)
+  })
+
+  test('tells by draft 11 the policy that decided', async () => {
+    const { limiter } = createTestLimiter({ policies: { api: ['2/s', '100/h'] } })
+    await start({ limiter, policy: 'api', headers: 'draft-11' })
+    const response = await ask()
+    expect(response.headers.get('ratelimit-policy')).toBe('"api";q=2;w=1, "api~1";q=100;w=3600')
+    expect(response.headers.get('ratelimit')).toBe('"api";r=1;t=1')
+    expect(response.headers.get('x-ratelimit-limit')).toBeNull()
+  })
+
+  test('counts by a key, whatever stands in it', async () => {
+    await start({ limit: 1, windowMs: 60_000, keyHeader: 'x-user' })
+    for (const user of ['a', '{a}', 'a:b', '%00', 'x'.repeat(8_000)]) {
+      expect(await statuses(2, '/', { 'x-user': user })).toEqual([200, 429])
+    }
+  })
+
+  test('leaves alone what is to be skipped', async () => {
+    await start({ limit: 1, windowMs: 60_000, skipHeader: 'x-probe' })
+    expect(await statuses(3, '/', { 'x-probe': '1' })).toEqual([200, 200, 200])
+    expect(await statuses(2)).toEqual([200, 429])
+  })
+
+  test('counts failures alone, so that who signs in is not refused', async () => {
+    await start({ limit: 2, windowMs: 60_000, skipSuccessfulRequests: true })
+    expect(await statuses(4)).toEqual([200, 200, 200, 200])
+    expect(await statuses(4, '/fail')).toEqual([401, 401, 429, 429])
+    expect(await statuses(1)).toEqual([429])
+  })
+
+  test('counts a handler that throws as a failure, and stays up', async () => {
+    await start({ limit: 2, windowMs: 60_000, skipSuccessfulRequests: true })
+    expect(await statuses(3, '/throw')).toEqual([500, 500, 429])
+  })
+
+  test('gives back what failed where failures do not count', async () => {
+    await start({ limit: 2, windowMs: 60_000, skipFailedRequests: true })
+    expect(await statuses(5, '/fail')).toEqual([401, 401, 401, 401, 401])
+    expect(await statuses(3)).toEqual([200, 200, 429])
+  })
+
+  test('answers 500 when its key function throws, and lets nothing pass', async () => {
+    await start({ limit: 5, windowMs: 60_000, keyThrows: true })
+    expect(await statuses(2)).toEqual([500, 500])
+    expect(server?.handled()).toBe(0)
+  })
+
+  test('refuses the addresses of its deny list for ever, and does not limit those of its allow list', async () => {
+    await start({ limit: 1, windowMs: 60_000, denyList: ['127.0.0.0/8'] })
+    const refused = await ask()
+    expect(refused.status).toBe(403)
+    expect(refused.headers.get('retry-after')).toBeNull()
+    await server?.stop()
+    await start({ limit: 1, windowMs: 60_000, allowList: ['127.0.0.1'] })
+    expect(await statuses(3)).toEqual([200, 200, 200])
+  })
+
+  test('does not believe a forwarded address', async () => {
+    await start({ limit: 1, windowMs: 60_000 })
+    expect(await statuses(1, '/', { 'x-forwarded-for': '192.0.2.1' })).toEqual([200])
+    expect(await statuses(1, '/', { 'x-forwarded-for': '192.0.2.2' })).toEqual([429])
+  })
+
+  test('believes the nearest proxies it is told of, and what they saw only', async () => {
+    await start({ limit: 1, windowMs: 60_000, trustProxy: 1 })
+    expect(await statuses(2, '/', { 'x-forwarded-for': '192.0.2.1' })).toEqual([200, 429])
+    expect(await statuses(2, '/', { 'x-forwarded-for': '192.0.2.2' })).toEqual([200, 429])
+    expect(await statuses(1, '/', { 'x-forwarded-for': '198.51.100.7, 192.0.2.1' })).toEqual([429])
+  })
+
+  test('says what it is told to say', async () => {
+    await start({
+      limit: 1,
+      windowMs: 60_000,
+      message: { error: 'slow down' },
+      statusCode: 420,
+      headers: 'none',
+    })
+    await statuses(1)
+    const refused = await ask()
+    expect(refused.status).toBe(420)
+    expect(await refused.json()).toEqual({ error: 'slow down' })
+    expect(refused.headers.get('x-ratelimit-limit')).toBeNull()
+    expect(refused.headers.get('retry-after')).toBeNull()
+  })
+
+  test('follows a limiter that changes while it serves', async () => {
+    const { limiter, clock } = createTestLimiter({ policies: { api: '1/m' } })
+    await start({ limiter, policy: 'api' })
+    expect(await statuses(2)).toEqual([200, 429])
+    clock.advance('1m')
+    expect(await statuses(2)).toEqual([200, 429])
+    await limiter.close()
+    expect(await statuses(1)).toEqual([500])
+    expect(server?.handled()).toBe(2)
+  })
+})
