@@ -34,6 +34,9 @@ interface Told {
   readonly lateMs?: number
 }
 
+/** Where it is no matter of the test: so long that a busy machine does not run into it. */
+const PATIENT = { deadline: '10s' } as const
+
 function limiterOn(store: string, settings: GuardSettings = {}) {
   const limiter = createLimiter({ store, policies: POLICIES, denyCache: false, ...settings })
   const told: Told[] = []
@@ -100,7 +103,7 @@ const phases = (sources: readonly string[]) => sources.filter((source, i) => sou
 
 describe('a server that stands still', () => {
   test('costs each caller the deadline once, and decides again when it goes on', async () => {
-    const { limiter, events } = limiterOn(server.url)
+    const { limiter, events } = limiterOn(server.url, { deadline: '500ms' })
     await limiter.ready()
     const { callers, stop } = await startCallers(limiter)
     const down = new Promise(resolve => limiter.on('storeDown', resolve))
@@ -121,7 +124,8 @@ describe('a server that stands still', () => {
   })
 
   test('answers late: what it was sent it has charged, once, and nothing else', async () => {
-    const { limiter, events } = limiterOn(server.url)
+    const { limiter, events } = limiterOn(server.url, { deadline: '1s' })
+    await limiter.ready()
     await limiter.check('api', 'ada')
     process.kill(server.pid, 'SIGSTOP')
     const up = back(limiter)
@@ -137,7 +141,7 @@ describe('a server that stands still', () => {
   })
 
   test('keeps no lease that nobody holds', async () => {
-    const { limiter } = limiterOn(server.url)
+    const { limiter } = limiterOn(server.url, { deadline: '1s' })
     await limiter.ready()
     process.kill(server.pid, 'SIGSTOP')
     const up = back(limiter)
@@ -169,7 +173,7 @@ describe('a server that stands still', () => {
 
 describe('a server that is killed', () => {
   test('under load leaves no call hanging, and decides again once another has taken its place', async () => {
-    const { limiter, events } = limiterOn(server.url)
+    const { limiter, events } = limiterOn(server.url, PATIENT)
     await limiter.ready()
     const { callers, stop } = await startCallers(limiter)
     const up = back(limiter)
@@ -186,7 +190,7 @@ describe('a server that is killed', () => {
   })
 
   test('is found again without a call', async () => {
-    const { limiter } = limiterOn(server.url)
+    const { limiter } = limiterOn(server.url, PATIENT)
     await limiter.ready()
     const up = back(limiter)
     process.kill(server.pid, 'SIGKILL')
@@ -237,7 +241,7 @@ describe('a server that cannot take a check', () => {
     ['without scripts for this user', ['ACL', 'SETUSER', 'default', '-@scripting'], 'ERR_SLUICE_'],
   ]
   test.each(refusing)('being %s, leaves it to this process', async (_, command, code) => {
-    const { limiter, told } = limiterOn(server.url)
+    const { limiter, told } = limiterOn(server.url, PATIENT)
     await limiter.check('api', 'ada')
     await server.cli(...command)
     expect((await limiter.check('api', 'ada')).source).toBe('fallback')
@@ -245,7 +249,7 @@ describe('a server that cannot take a check', () => {
   })
 
   test('because a key is not ours, says so: that is no outage', async () => {
-    const { limiter, told } = limiterOn(server.url)
+    const { limiter, told } = limiterOn(server.url, PATIENT)
     await limiter.check('api', 'ada')
     const key = (await server.cli('KEYS', '*api*')).trim()
     await server.cli('DEL', key)

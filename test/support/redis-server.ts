@@ -117,11 +117,15 @@ async function startOn(port: number, options: StartRedisOptions): Promise<RedisS
   try {
     const pid = await new Promise<number>((resolve, reject) => {
       let log = ''
+      let serves = false
       const read = (chunk: Buffer) => {
         // Once it serves, its log is only drained: a full pipe would block the server.
-        if (SERVES.test(log)) return
+        if (serves) return
         log += chunk.toString()
-        if (SERVES.test(log)) resolve(Number(/^pid (\d+)$/m.exec(log)?.[1]))
+        // The shell may come to say which process it is after that process has said that it serves.
+        const pid = /^pid (\d+)$/m.exec(log)?.[1]
+        serves = pid !== undefined && SERVES.test(log)
+        if (serves) resolve(Number(pid))
       }
       child.stdout.on('data', read)
       child.stderr.on('data', read)
