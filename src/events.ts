@@ -36,6 +36,8 @@ export interface LimiterEvents {
   waited: Waited
   /** A lease ended before it was released: its holder has to stop. */
   leaseLost: { readonly policy: string; readonly leaseId: string; readonly error: SluiceError }
+  /** The store could not be asked, or did not answer in time: the call goes on without it. */
+  storeError: StoreError
   /** The store cannot be asked: from here on calls are decided without it, and none waits for it. */
   storeDown: StoreDown
   /** The store answers again, and decides again. */
@@ -82,6 +84,12 @@ export interface Waited {
 /** Part of a store that fails by itself: a node of a cluster. Undefined where the store is one. */
 type StorePart = string | undefined
 
+export interface StoreError {
+  readonly part: StorePart
+  /** What failed: its code tells the kind. */
+  readonly error: unknown
+}
+
 export interface StoreDown {
   readonly part: StorePart
   /** What made it fail. */
@@ -120,7 +128,7 @@ export function warnProcess(message: string, error: unknown): void {
 
 const EVENT_NAMES = [
   ...(['decision', 'error', 'waited', 'leaseLost', 'warning'] as const),
-  ...(['storeDown', 'storeUp', 'breaker', 'batch', 'lateReply'] as const),
+  ...(['storeError', 'storeDown', 'storeUp', 'breaker', 'batch', 'lateReply'] as const),
 ] satisfies EventName[]
 
 const byName = <T>(make: (name: EventName) => T) =>

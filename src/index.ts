@@ -26,6 +26,7 @@ export type {
   LimiterEvents,
   Listener,
   StoreDown,
+  StoreError,
   StoreUp,
   Waited,
 } from './events.js'

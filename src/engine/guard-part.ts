@@ -58,6 +58,7 @@ export class GuardPart {
   /** @param check what the store was asked: the probe looks at the same key */
   failed(sentMs: number, error: unknown, check: GuardedCheck): void {
     const nowMs = this.#timers.monotonicMs()
+    if (this.#events.has('storeError')) this.#events.emit('storeError', { part: this.#name, error })
     if (!this.#breaker.failed(sentMs, nowMs)) return
     this.#error = error
     this.#downSinceMs = nowMs
