@@ -37,7 +37,7 @@ let engine: ChildProcess | undefined
 
 /** A missing engine or image skips these tests, loudly; in CI, which is to have both, it fails the run. */
 export async function setup(project: TestProject): Promise<void> {
-  const images = (process.env.SLUICE_TEST_IMAGES ?? PUBLIC_IMAGES).split(',').map(image => image.trim())
+  const images = readImages(process.env.SLUICE_TEST_IMAGES ?? PUBLIC_IMAGES)
   const docker = await findDocker(images).catch((error: Error) => ({
     available: false as const,
     reason: error.message,
@@ -50,6 +50,12 @@ export async function setup(project: TestProject): Promise<void> {
   }
   project.provide('docker', docker)
   project.provide('serverImages', images)
+}
+
+function readImages(names: string): readonly string[] {
+  const images = new Set(names.split(',').map(name => name.trim()))
+  if (!images.has('')) return [...images]
+  throw new Error(`SLUICE_TEST_IMAGES is '${names}': give names of images, as in ${PUBLIC_IMAGES}`)
 }
 
 export async function teardown(): Promise<void> {

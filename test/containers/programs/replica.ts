@@ -94,6 +94,9 @@ const limiter = createLimiter({
   deadline: '5s',
 })
 
+// What fails is told in words.
+limiter.on('warning', () => {})
+
 let ending = false
 
 async function call(first: number): Promise<void> {
