@@ -122,8 +122,8 @@ test('a slot goes to a node that has forgotten the scripts: it learns them, and 
 
 test('two nodes that name one another end in an error that says so, and nothing is charged', async () => {
   await engine.decide([consume(LIMIT, 'elsewhere')])
-  await to.cli('CLUSTER', 'SETSLOT', String(slot), 'NODE', from.id)
-  await from.cli('CLUSTER', 'SETSLOT', String(slot), 'NODE', to.id)
+  expect(await to.cli('CLUSTER', 'SETSLOT', String(slot), 'NODE', from.id)).toBe('OK')
+  expect(await from.cli('CLUSTER', 'SETSLOT', String(slot), 'NODE', to.id)).toBe('OK')
   const refused = engine.decide([consume(LIMIT, moving[0] as string)])
   await expect(refused).rejects.toThrow(StoreUnavailableError)
   await expect(refused).rejects.toThrow(/slot \d+: 16 redirects, the last from .*MOVED.*nothing was charged/)
