@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type RedisServer, startRedis } from './redis-server.js'
+import { type RedisServer, type StartRedisOptions, startRedis } from './redis-server.js'
 
 /** Asked this often whether something has come about. */
 const POLL_MS = 20
+/** Nothing that a test waits for takes so long: it has failed. */
+const PATIENCE_MS = 30_000
 
 export interface StartSentinelsOptions {
   /** Default: 1. */
@@ -32,17 +34,38 @@ const HOST = '127.0.0.1'
 
 /** Starts real processes on the loopback interface, and resolves when the Sentinels know the replica. */
 export async function startSentinels(options: StartSentinelsOptions = {}): Promise<SentinelGroup> {
-  const { sentinels: count = 1, password } = options
+  const started: RedisServer[] = []
+  const start = async (how: StartRedisOptions) => {
+    const server = await startRedis(how)
+    started.unshift(server)
+    return server
+  }
+  const stop = async () => {
+    for (const server of started) await server.stop()
+  }
+  try {
+    return await startGroup(options, start, stop)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startGroup(
+  { sentinels: count = 1, password }: StartSentinelsOptions,
+  start: (how: StartRedisOptions) => Promise<RedisServer>,
+  stop: () => Promise<void>,
+): Promise<SentinelGroup> {
   const secret = password === undefined ? [] : ['--requirepass', password, '--masterauth', password]
   const auth = password === undefined ? [] : ['--no-auth-warning', '-a', password]
-  const primary = await startRedis({ args: secret })
-  const replica = await startRedis({
+  const primary = await start({ args: secret })
+  const replica = await start({
     args: [...secret, '--replicaof', `${HOST} ${primary.port}`, '--repl-diskless-sync-delay', '0'],
   })
   const servers = [primary, replica] as const
   const sentinels = await Promise.all(
     Array.from({ length: count }, () =>
-      startRedis({
+      start({
         sentinel: [
           `sentinel monitor ${NAME} ${HOST} ${primary.port} ${Math.floor(count / 2) + 1}`,
           `sentinel down-after-milliseconds ${NAME} 500`,
@@ -61,8 +84,10 @@ export async function startSentinels(options: StartSentinelsOptions = {}): Promi
     (await server.cli(...auth, 'ROLE')).startsWith('master') &&
     (await server.cli(...auth, 'SET', 'probe', '1')) === 'OK'
 
-  await until(async () => (await first.cli('SENTINEL', 'REPLICAS', NAME)).includes(String(replica.port)))
-  await until(async () =>
+  await until('the Sentinels know the replica', async () =>
+    (await first.cli('SENTINEL', 'REPLICAS', NAME)).includes(String(replica.port)),
+  )
+  await until('the replica follows the primary', async () =>
     (await replica.cli(...auth, 'INFO', 'replication')).includes('master_link_status:up'),
   )
   return {
@@ -74,23 +99,25 @@ export async function startSentinels(options: StartSentinelsOptions = {}): Promi
     async pausePrimary() {
       const before = await named()
       process.kill(before.pid, 'SIGSTOP')
-      await until(async () => (await named()) !== before)
+      await until('the other is named', async () => (await named()) !== before)
     },
     async failover() {
       const before = await named()
       // Refused while a Sentinel has not seen a good replica yet.
-      await until(async () => (await first.cli('SENTINEL', 'FAILOVER', NAME)) === 'OK')
-      await until(async () => {
+      await until('a failover begins', async () => (await first.cli('SENTINEL', 'FAILOVER', NAME)) === 'OK')
+      await until('the other is the primary', async () => {
         const now = await named()
         return now !== before && (await takesWrites(now))
       })
     },
-    async stop() {
-      for (const server of [...sentinels, replica, primary]) await server.stop()
-    },
+    stop,
   }
 }
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await sleep(POLL_MS)
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += POLL_MS) {
+    if (await isSo()) return
+    await sleep(POLL_MS)
+  }
+  throw new Error(`waited ${PATIENCE_MS / 1000} s in vain until ${what}`)
 }
