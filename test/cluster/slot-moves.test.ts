@@ -28,6 +28,8 @@ let to: ClusterNode
 
 let tests = 0
 beforeEach(async () => {
+  // Shards are few: what an earlier test left may be in the slot of this one.
+  for (const node of cluster.nodes) await node.cli('FLUSHALL')
   engine = createRedisEngine({ store: cluster.store })
   await engine.ready()
   moving = neighbours(`moving${tests++}`, 24)
