@@ -15,6 +15,11 @@ export const entries = {
   nestjs: 'src/middleware/nestjs.ts',
   http: 'src/middleware/http.ts',
   fetch: 'src/middleware/fetch.ts',
+  'express-rate-limit': 'src/middleware/express-rate-limit.ts',
+  'fastify-rate-limit': 'src/middleware/fastify-rate-limit.ts',
+  'rate-limiter-flexible': 'src/compat/flexible/index.ts',
+  prometheus: 'src/metrics/prometheus.ts',
+  opentelemetry: 'src/metrics/opentelemetry.ts',
   cli: 'src/cli/main.ts',
 } as const
 
@@ -32,6 +37,11 @@ export const publicModules: Readonly<Record<string, string>> = {
   'sluice/nestjs': entries.nestjs,
   'sluice/http': entries.http,
   'sluice/fetch': entries.fetch,
+  'sluice/express-rate-limit': entries['express-rate-limit'],
+  'sluice/fastify-rate-limit': entries['fastify-rate-limit'],
+  'sluice/rate-limiter-flexible': entries['rate-limiter-flexible'],
+  'sluice/prometheus': entries.prometheus,
+  'sluice/opentelemetry': entries.opentelemetry,
 }
 
 /** The oldest Node of `engines`: newer syntax is compiled for it. */

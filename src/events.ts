@@ -1,8 +1,10 @@
-import { type Channel, channel } from 'node:diagnostics_channel'
 import type { BreakerState } from './core/breaker.js'
 import type { Decision } from './decision.js'
-import { isSluiceError, type SluiceError } from './errors.js'
+import type { SluiceError } from './errors.js'
+import { channelsOf, Emitter, type WarningEvents } from './events/emitter.js'
 import type { Subject } from './subject.js'
+
+export { warnProcess } from './events/emitter.js'
 
 /** The call of the limiter that an event tells of. */
 export type Call =
@@ -19,6 +21,11 @@ export type Call =
   | 'renew'
   | 'release'
 
+const REQUESTS: ReadonlySet<Call> = new Set(['check', 'checkAll', 'wait', 'acquire'])
+
+/** Whether a call asks if something may pass. The others look, or record and give back what has happened. */
+export const isRequest = (call: Call): boolean => REQUESTS.has(call)
+
 /** One policy and subject of a call. */
 export interface Asked {
   readonly policy: string
@@ -27,7 +34,7 @@ export interface Asked {
 }
 
 /** What a limiter tells its listeners. */
-export interface LimiterEvents {
+export interface LimiterEvents extends WarningEvents {
   /** A request was decided: allowed, refused, or recorded. */
   decision: Decided
   /** A call failed: the store could not be asked, a key is not ours, a cost is impossible. The caller gets the same error. */
@@ -48,8 +55,6 @@ export interface LimiterEvents {
   batch: Batch
   /** The store answered a call that had gone on without it. The answer is dropped; what it charged stays charged. */
   lateReply: LateReply
-  /** Something a person should look at that changed no answer, such as a snapshot that could not be read. */
-  warning: { readonly message: string; readonly error: unknown }
 }
 
 export interface Decided {
@@ -120,67 +125,15 @@ export type EventName = keyof LimiterEvents
 
 export type Listener<E extends EventName> = (event: LimiterEvents[E]) => void
 
-/** A warning of the process, with the code of the error if it is one of Sluice. */
-export function warnProcess(message: string, error: unknown): void {
-  const code = isSluiceError(error) ? { code: error.code } : {}
-  process.emitWarning(message, { type: 'SluiceWarning', ...code })
-}
-
-const EVENT_NAMES = [
+/** `sluice:decision` and so on: every event of every limiter of the process. */
+const CHANNELS = channelsOf<LimiterEvents>('sluice:', [
   ...(['decision', 'error', 'waited', 'leaseLost', 'warning'] as const),
   ...(['storeError', 'storeDown', 'storeUp', 'breaker', 'batch', 'lateReply'] as const),
-] satisfies EventName[]
+])
 
-const byName = <T>(make: (name: EventName) => T) =>
-  Object.fromEntries(EVENT_NAMES.map(name => [name, make(name)])) as Readonly<Record<EventName, T>>
-
-/** `sluice:decision` and so on: every event of every limiter of the process, by `node:diagnostics_channel`. */
-const CHANNELS: Readonly<Record<EventName, Channel>> = byName(name => channel(`sluice:${name}`))
-
-/**
- * The listeners of a limiter, and of the process. Whoever tells an event asks `has` first, so that an event nobody listens to costs a lookup.
- * What a listener throws, or rejects with, becomes a warning and never reaches the call that it was told of.
- */
-export class Events {
-  readonly #listeners = byName(() => new Set()) as { readonly [E in EventName]: Set<Listener<E>> }
-
-  has(name: EventName): boolean {
-    return this.#listeners[name].size > 0 || CHANNELS[name].hasSubscribers
-  }
-
-  /** @returns what takes the listener away again */
-  on<E extends EventName>(name: E, listener: Listener<E>): () => void {
-    const listeners = this.#listeners[name]
-    // A listener of its own for each call: the same function may listen twice and leave once.
-    const own: Listener<E> = event => listener(event)
-    listeners.add(own)
-    return () => {
-      listeners.delete(own)
-    }
-  }
-
-  emit<E extends EventName>(name: E, event: LimiterEvents[E]): void {
-    CHANNELS[name].publish(event)
-    for (const listener of this.#listeners[name]) {
-      try {
-        const result: unknown = listener(event)
-        if (result instanceof Promise) result.catch(error => this.#listenerFailed(name, error))
-      } catch (error) {
-        this.#listenerFailed(name, error)
-      }
-    }
-  }
-
-  /** Tells of something that changed no answer: to the listeners, or to the process where there are none. */
-  warn(message: string, error: unknown): void {
-    this.emit('warning', { message, error })
-    if (this.#listeners.warning.size === 0) warnProcess(message, error)
-  }
-
-  #listenerFailed(name: EventName, error: unknown): void {
-    const message = `a listener of '${name}' failed: ${error instanceof Error ? error.message : String(error)}`
-    // A failing listener of warnings would warn of itself for ever.
-    if (name === 'warning') warnProcess(message, error)
-    else this.warn(message, error)
+/** The listeners of a limiter. */
+export class Events extends Emitter<LimiterEvents> {
+  constructor() {
+    super(CHANNELS)
   }
 }

@@ -1,4 +1,4 @@
-import type { Algorithm } from '../core/plan.js'
+import { type Algorithm, capacity } from '../core/plan.js'
 import { Op, Status } from '../core/step.js'
 import { cdiv } from '../core/time.js'
 import type { Limit, LimitOverride } from '../policy.js'
@@ -34,6 +34,8 @@ export interface CheckState {
   readonly policy: string
   /** Units per window (or held at once), as configured or as overridden by the call. */
   readonly limit: number
+  /** Largest cost that can ever pass at once: the limit, or the burst. */
+  readonly capacity: number
   /** The window in ms; for `concurrency` how long a lease lasts. */
   readonly windowMs: number
   readonly algorithm: Algorithm
@@ -74,6 +76,7 @@ export function checkState(check: Decided, requestPassed: boolean): CheckState {
   return {
     policy: limit.policy,
     limit: limit.limit,
+    capacity: capacity(limit.plan),
     windowMs: limit.windowMs,
     algorithm: limit.plan.algorithm,
     allowed,

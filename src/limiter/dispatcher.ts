@@ -2,14 +2,12 @@ import { monotonicMs } from '../core/time.js'
 import type { Decision } from '../decision.js'
 import type { Engine, Outcome, SyncEngine } from '../engine/engine.js'
 import { ClosedError } from '../errors.js'
-import type { Asked, Call, Events } from '../events.js'
+import { type Asked, type Call, type Events, isRequest } from '../events.js'
 import type { KeyBuilder } from '../keys.js'
 import { isStale, readOutcome } from './outcome.js'
 import { type PlannedCheck, replan } from './request.js'
 import type { Tally } from './tally.js'
 
-/** Calls that ask whether something may pass. The others look, or record and give back what has happened. */
-const REQUESTS: ReadonlySet<Call> = new Set(['check', 'checkAll', 'wait', 'acquire'])
 
 /** One call of the limiter, planned. */
 export interface Request {
@@ -92,7 +90,7 @@ export class Dispatcher {
 
   /** Counts a call that was decided, and tells the listeners. */
   decided(call: Call, asked: readonly Asked[], decision: Decision, startedMs: number): void {
-    if (REQUESTS.has(call)) {
+    if (isRequest(call)) {
       const [first] = asked
       if (asked.length === 1 && first !== undefined) {
         this.#tally.countOne(first.policy, decision.allowed, decision.source)
