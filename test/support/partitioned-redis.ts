@@ -38,7 +38,7 @@ function addressesOf(pid: number): { readonly near: string; readonly far: string
   return { near: address(first + 1), far: address(first + 2) }
 }
 
-/** Starts a real server in a network namespace, which ends with the server, and so does the link. */
+/** Starts a real server in a network namespace, which ends some time after the server, however that ends, and so does the link. */
 export async function startPartitionedRedis(): Promise<PartitionedRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-namespace-'))
   const binary = join(folder, 'redis-server')
@@ -78,7 +78,11 @@ export async function startPartitionedRedis(): Promise<PartitionedRedis> {
       const { stdout } = await run('redis-cli', ['-s', socketPath, ...args])
       return stdout.replace(/\n$/, '')
     },
-    stop,
+    // A namespace outlives its processes for as long as their connections try to end in good order: the link goes first.
+    async stop() {
+      await ip('link', 'delete', device).catch(() => {})
+      await stop()
+    },
     // What is addressed to nobody there is dropped without a word.
     async cut() {
       await ipThere('address', 'delete', `${far}/30`, 'dev', 'far')
