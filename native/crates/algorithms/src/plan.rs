@@ -171,6 +171,44 @@ impl Plan {
         })
     }
 
+    /// The plan as its row on the wire: what [`from_row`](Self::from_row) takes. Unused places are 0.
+    pub fn row(&self) -> [f64; PLAN_ROW_LENGTH] {
+        let bucket = |code: f64, plan: &BucketPlan| {
+            let shape = f64::from(u8::from(plan.shape));
+            [
+                code,
+                plan.burst,
+                plan.debt_limit,
+                plan.drain_units,
+                plan.drain_us,
+                plan.empty_after_us,
+                plan.settle_us,
+                shape,
+            ]
+        };
+        match self {
+            Self::Gcra(plan) => {
+                [1.0, plan.interval, plan.cap, plan.burst, plan.debt_cap, plan.horizon, plan.settle_us, 0.0]
+            }
+            Self::FixedWindow(plan) => {
+                let anchored = f64::from(u8::from(plan.clock_anchored));
+                [2.0, plan.limit, plan.window_us, plan.debt_limit, anchored, plan.offset_us, 0.0, 0.0]
+            }
+            Self::TokenBucket(plan) => bucket(3.0, plan),
+            Self::LeakyBucket(plan) => bucket(4.0, plan),
+            Self::SlidingCounter(plan) => [5.0, plan.limit, plan.window_us, plan.debt_limit, 0.0, 0.0, 0.0, 0.0],
+            Self::SlidingWindow(plan) => {
+                [6.0, plan.limit, plan.window_us, plan.debt_limit, plan.resolution_us, 0.0, 0.0, 0.0]
+            }
+            Self::Quota(plan) => {
+                let spread = f64::from(u8::from(plan.spread));
+                let [start, middle, end] = [plan.period0_us, plan.period1_us, plan.period2_us];
+                [7.0, plan.total, start, middle, end, spread, plan.spread_burst, plan.debt_limit]
+            }
+            Self::Concurrency(plan) => [8.0, plan.limit, plan.lease_us, 0.0, 0.0, 0.0, 0.0, 0.0],
+        }
+    }
+
     /// The largest cost that can ever pass under this plan; more is impossible, which is an error and not a denial.
     pub fn capacity(&self) -> f64 {
         match self {
@@ -182,5 +220,28 @@ impl Plan {
             Self::Quota(plan) => plan.total,
             Self::Concurrency(plan) => crate::time::min(plan.limit, LEASE_UNITS_MAX),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_read_as_the_plan_that_wrote_it() {
+        let rows = [
+            [1.0, 10.0, 20.0, 2.0, 40.0, 50.0, 60.0, 0.0],
+            [2.0, 10.0, 20.0, 30.0, 1.0, 50.0, 0.0, 0.0],
+            [3.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 0.0],
+            [4.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 1.0],
+            [5.0, 10.0, 20.0, 30.0, 0.0, 0.0, 0.0, 0.0],
+            [6.0, 10.0, 20.0, 30.0, 40.0, 0.0, 0.0, 0.0],
+            [7.0, 10.0, 20.0, 30.0, 40.0, 1.0, 60.0, 70.0],
+            [8.0, 10.0, 20.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        ];
+        for row in rows {
+            assert_eq!(Plan::from_row(&row).map(|plan| plan.row()), Some(row));
+        }
+        assert_eq!(Plan::from_row(&[9.0; PLAN_ROW_LENGTH]), None);
     }
 }

@@ -1,0 +1,180 @@
+use crate::ask::{Ask, Outcome, Request};
+use crate::cluster::Cluster;
+use crate::error::{Error, Failure};
+use crate::key::KeySpace;
+use crate::lane::Lane;
+use crate::meta::{Agreement, Commands};
+use crate::progress::{CallGuard, Progress};
+use crate::store::{Place, Store};
+use redis::{Cmd, Value};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A connection that gives no answer for so long is given up, or for four times the deadline where that is longer.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// How an engine behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// How long a call waits for its answer, the time included in which the connection is made. Default: 100 ms.
+    pub deadline: Duration,
+    /// Told when a request over several slots of a cluster was refused and could not be undone: units stay charged that
+    /// nobody used, until they drain. Default: nobody.
+    pub on_loss: Arc<dyn Fn(&Error) + Send + Sync>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { deadline: Duration::from_millis(100), on_loss: Arc::new(|_| {}) }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+/// Decides on Redis, by the canonical scripts. Cheap to clone; all clones share the connections.
+///
+/// Requests of many tasks gather into batches without a timer. A call is safe to drop: what was not sent by then is not
+/// sent. Nothing that may have been executed is ever sent again, neither here nor by the client beneath.
+#[derive(Clone, Debug)]
+pub struct RedisEngine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    topology: Topology,
+    agreement: Agreement,
+    deadline: Duration,
+    closed: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Topology {
+    Server(Lane),
+    Cluster(Arc<Cluster>),
+}
+
+impl Commands for Topology {
+    async fn call(&self, key: &str, command: Cmd) -> Result<Value, Failure> {
+        match self {
+            Self::Server(lane) => lane.call(command, false).await,
+            Self::Cluster(cluster) => cluster.call(key, command).await,
+        }
+    }
+}
+
+impl RedisEngine {
+    /// Starts to connect, and returns at once: a store that is away does not stop a start. To be called within a tokio
+    /// runtime, where the engine lives.
+    ///
+    /// `keys`: where the keys of its requests are; all limiters on the same keys have to agree on that.
+    pub fn new(store: Store, keys: &KeySpace, options: Options) -> Self {
+        let Options { deadline, on_loss } = options;
+        let answer_max = ANSWER_MAX.max(4 * deadline);
+        let inner = Arc::new_cyclic(|own: &Weak<Inner>| {
+            let own = Weak::clone(own);
+            let on_connect = Arc::new(move || {
+                // Another server may have taken the place of the one before.
+                if let Some(inner) = own.upgrade() {
+                    tokio::spawn(async move { inner.agreement.renew(&inner.topology).await });
+                }
+            });
+            let topology = match store.0 {
+                Place::Server(info) => {
+                    let on_change = move |stands| {
+                        if stands {
+                            on_connect();
+                        }
+                    };
+                    Topology::Server(Lane::start(info, answer_max, Arc::new(on_change)))
+                }
+                Place::Cluster { reach, seeds } => {
+                    Topology::Cluster(Cluster::start(reach, seeds, answer_max, on_connect, on_loss))
+                }
+            };
+            Inner { topology, agreement: Agreement::new(keys), deadline, closed: AtomicBool::new(false) }
+        });
+        Self { inner }
+    }
+
+    /// Decides a request of 1 to 16 checks, all or nothing, by the clock of the server.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::may_have_charged`] tells what must not be sent again.
+    pub async fn decide(&self, asks: &[Ask<'_>]) -> Result<Outcome, Error> {
+        self.decide_at(0.0, asks).await
+    }
+
+    /// Decides as if it were `now_us`, us since the Unix epoch: for replay and tests. Every expiry is then at least one hour
+    /// of server time.
+    ///
+    /// # Errors
+    /// As [`decide`](Self::decide); [`Error::Request`] where it is no time between 1985 and 2053.
+    pub async fn decide_at(&self, now_us: f64, asks: &[Ask<'_>]) -> Result<Outcome, Error> {
+        let inner = &self.inner;
+        let request = Arc::new(Request::new(asks, now_us)?);
+        if inner.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        // Gives the call up when this future is dropped.
+        let guard = CallGuard::default();
+        let answer = timeout(inner.deadline, inner.decide(&request, &guard.0)).await;
+        answer.unwrap_or_else(|_| Err(inner.late(guard.0.give_up())))
+    }
+
+    /// Resolves once the server is connected and agrees, or every master of the cluster is.
+    ///
+    /// # Errors
+    /// Why it cannot decide now. It goes on trying all the same.
+    pub async fn ready(&self) -> Result<(), Error> {
+        match &self.inner.topology {
+            Topology::Server(lane) => lane.ready().await?,
+            Topology::Cluster(cluster) => cluster.ready().await?,
+        }
+        self.inner.agree().await
+    }
+
+    /// Takes no more requests, and resolves when those under way are answered, but after 2 s at the latest.
+    pub async fn close(&self) {
+        self.inner.closed.store(true, Ordering::Release);
+        match &self.inner.topology {
+            Topology::Server(lane) => lane.close().await,
+            Topology::Cluster(cluster) => cluster.close().await,
+        }
+    }
+}
+
+impl Inner {
+    async fn decide(&self, request: &Arc<Request>, progress: &Progress) -> Result<Outcome, Error> {
+        if !self.agreement.is_reached() {
+            self.agree().await?;
+        }
+        match &self.topology {
+            Topology::Server(lane) => lane.decide(0, request, progress).await.map_err(|refusal| refusal.failure.into()),
+            Topology::Cluster(cluster) => cluster.decide(request, progress).await,
+        }
+    }
+
+    async fn agree(&self) -> Result<(), Error> {
+        self.agreement.reach(&self.topology).await
+    }
+
+    fn late(&self, was_sent: bool) -> Error {
+        if let Topology::Cluster(cluster) = &self.topology {
+            cluster.doubt();
+        }
+        let deadline_ms = u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX);
+        if was_sent {
+            Error::Timeout { deadline_ms }
+        } else {
+            Error::Unavailable(format!("Redis could not be asked within {deadline_ms} ms"))
+        }
+    }
+}

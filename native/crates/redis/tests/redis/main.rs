@@ -1,0 +1,14 @@
+//! The crate on real servers, which the tests start on free ports and stop.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod agreement;
+mod batches;
+mod cluster;
+mod conformance;
+mod faults;
+mod keys;
+mod server;
+mod slot_moves;
+mod slots;
+mod support;
+mod vectors;
