@@ -25,6 +25,7 @@ const DEPTH_MAX = 8
 
 /** What the manifest says of a script beyond its digests. `reply` and `args` name sections of `lua/README.md`. */
 const CONTRACTS: Record<string, { keys: string; args: string; reply: string }> = {
+  breaker: { keys: 'one per step', args: 'block', reply: 'block' },
   decide: { keys: 'one per check', args: 'block, lease ids', reply: 'block' },
   inspect: { keys: 'one per key', args: 'none', reply: 'array' },
   // Of other systems' keys; each says its own in its header.

@@ -322,6 +322,25 @@ export class LogError extends SluiceError {
   readonly code = 'ERR_SLUICE_LOG'
 }
 
+/** A circuit breaker let the call not pass: the circuit is open, or its probes are under way. Nothing was called. */
+export class BreakerOpenError extends SluiceError {
+  readonly code = 'ERR_SLUICE_BREAKER_OPEN'
+  readonly breaker: string
+  readonly state: 'open' | 'half-open'
+  /** ms until a call may pass, rounded up, 1 or more. */
+  readonly retryAfterMs: number
+  /** An operator holds it open. */
+  readonly isForced: boolean
+
+  constructor(breaker: string, state: 'open' | 'half-open', retryAfterMs: number, isForced: boolean) {
+    super(`breaker '${breaker}' is ${isForced ? 'held open' : state}; a call may pass in ${retryAfterMs} ms`)
+    this.breaker = breaker
+    this.state = state
+    this.retryAfterMs = retryAfterMs
+    this.isForced = isForced
+  }
+}
+
 /** The limiter or engine was closed. */
 export class ClosedError extends SluiceError {
   readonly code = 'ERR_SLUICE_CLOSED'
@@ -357,6 +376,7 @@ export interface SluiceErrors {
   ERR_SLUICE_SYNC_UNSUPPORTED: SyncUnsupportedError
   ERR_SLUICE_LEASE_LOST: LeaseLostError
   ERR_SLUICE_LOG: LogError
+  ERR_SLUICE_BREAKER_OPEN: BreakerOpenError
   ERR_SLUICE_CLOSED: ClosedError
 }
 

@@ -70,6 +70,35 @@ export function createKeyBuilder({ prefix, shards = DEFAULT_SHARDS }: KeyOptions
   }
 }
 
+/** The keys of one breaker's circuits. */
+export interface CircuitKeys {
+  /** From 0: keys of one shard are in one slot. */
+  shardOf(identity: string): number
+  keyOf(identity: string): string
+}
+
+/**
+ * Circuits of a breaker stand beside the limits, in the place of an algorithm: `…:<breaker>:breaker:<subject>`. They
+ * are always spread over as many shards.
+ *
+ * @param breaker its name
+ * @throws OptionError when the prefix cannot be used
+ */
+export function createCircuitKeys(breaker: string, prefix?: string): CircuitKeys {
+  const start = `${readPrefix(prefix)}${LAYOUT}:{`
+  const end = `}:${encodePart(breaker)}:breaker:`
+  const heads = shardTags(DEFAULT_SHARDS).map(tag => `${start}${tag}${end}`)
+  const shardOf = (identity: string) => keySlot(circuitPath(identity)) & (DEFAULT_SHARDS - 1)
+  return {
+    shardOf,
+    keyOf: identity => (heads[shardOf(identity)] as string) + circuitPath(identity),
+  }
+}
+
+/** A scope has no group beside its parts. */
+const circuitPath = (identity: string): string =>
+  identity.charCodeAt(0) === 0 ? identity.slice(1) : encodePart(identity)
+
 const PREFIX = /^[A-Za-z0-9_.:/@-]{0,128}$/
 
 function readPrefix(prefix = ''): string {

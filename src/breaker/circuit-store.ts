@@ -1,0 +1,19 @@
+import type { CircuitPlan, CircuitRequest } from '../core/circuit-plan.js'
+import type { CircuitReply } from './circuit-wire.js'
+
+export interface CircuitItem {
+  readonly identity: string
+  readonly request: CircuitRequest
+}
+
+/** Where the circuits of several processes are. */
+export interface CircuitStore {
+  /** What is asked of one group travels together. Items of one circuit are always of one group. */
+  groupOf(identity: string): number
+
+  /** Makes the steps of one group in order, each atomically. Never sends them twice. */
+  apply(plan: CircuitPlan, items: readonly CircuitItem[]): Promise<CircuitReply>
+
+  ready(): Promise<void>
+  close(): Promise<void>
+}
