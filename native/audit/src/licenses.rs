@@ -1,11 +1,12 @@
 use spdx::{Expression, LicenseReq, ParseMode};
 
 /// Licenses that let anyone use and ship the crate in anything, if its notice is kept.
-const AGREED: [&str; 11] = [
+const AGREED: [&str; 12] = [
     "0BSD",
     "Apache-2.0",
     "BSD-2-Clause",
     "BSD-3-Clause",
+    "BSL-1.0",
     "CC0-1.0",
     "CDLA-Permissive-2.0",
     "ISC",
