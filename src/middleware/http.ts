@@ -89,6 +89,8 @@ export function rateLimit<P extends PoliciesInput>(
 
 /** There is no framework to tell, and a promise that nobody waits for would end the process. */
 function fail(res: ServerResponse, error: unknown): void {
+  // Whoever left while held back has no answer to wait for.
+  if (res.destroyed && error instanceof Error && error.name === 'AbortError') return
   warnProcess(`a request failed: ${error instanceof Error ? error.message : String(error)}`, error)
   if (res.headersSent) {
     res.destroy()
