@@ -36,8 +36,10 @@ export const layers: readonly Layer[] = [
   },
   // What an engine is, without any engine: the Redis side speaks the same types.
   { name: 'engine-interface', paths: ['engine/engine.ts'], imports: vocabulary },
+  // The module of Rust: finding it, and the memory that checks cross in.
+  { name: 'native', paths: ['native/'], imports: ['core'] },
   { name: 'redis', paths: ['redis/'], imports: [...vocabulary, 'engine-interface'] },
-  { name: 'engine', paths: ['engine/'], imports: [...vocabulary, 'engine-interface', 'redis'] },
+  { name: 'engine', paths: ['engine/'], imports: [...vocabulary, 'engine-interface', 'redis', 'native'] },
   {
     name: 'limiter',
     paths: ['limiter.ts', 'limiter/', 'lease.ts', 'explain.ts', 'explain/'],

@@ -15,10 +15,10 @@ export type { CheckState, Decided, Reason } from './decision/check-state.js'
 export type { Charge, Receipt } from './decision/receipt.js'
 
 /**
- * Who decided, as `Decision.source` tells: a store; `deny-cache`, what was remembered of a refusal; `fallback`, this
- * process while the store could not be asked. A custom engine names itself.
+ * Who decided, as `Decision.source` tells: a store; `native`, this process by its engine in Rust; `deny-cache`, what was
+ * remembered of a refusal; `fallback`, this process while the store could not be asked. A custom engine names itself.
  */
-export type Source = 'redis' | 'memory' | 'file' | 'deny-cache' | 'fallback' | (string & {})
+export type Source = 'redis' | 'memory' | 'native' | 'file' | 'deny-cache' | 'fallback' | (string & {})
 
 /** Everything a Decision tells, as plain data: what `JSON.stringify(decision)` writes. */
 export interface DecisionData {

@@ -341,6 +341,11 @@ export class BreakerOpenError extends SluiceError {
   }
 }
 
+/** The native engine was required and cannot be had, or it failed. */
+export class NativeError extends SluiceError {
+  readonly code = 'ERR_SLUICE_NATIVE'
+}
+
 /** The limiter or engine was closed. */
 export class ClosedError extends SluiceError {
   readonly code = 'ERR_SLUICE_CLOSED'
@@ -376,6 +381,7 @@ export interface SluiceErrors {
   ERR_SLUICE_SYNC_UNSUPPORTED: SyncUnsupportedError
   ERR_SLUICE_LEASE_LOST: LeaseLostError
   ERR_SLUICE_LOG: LogError
+  ERR_SLUICE_NATIVE: NativeError
   ERR_SLUICE_BREAKER_OPEN: BreakerOpenError
   ERR_SLUICE_CLOSED: ClosedError
 }

@@ -48,6 +48,7 @@ import { identify, isText, type Subject } from './subject.js'
  *
  * @throws PolicyError listing everything that is wrong with the options and the policies
  * @throws FileLockedError, SnapshotError when the file of a `file:` store cannot be had
+ * @throws NativeError when the native engine is required and cannot be had
  */
 export function createLimiter<const P extends PoliciesInput>(
   options: LimiterOptions<P> & { readonly store?: InProcessStore },
@@ -58,10 +59,14 @@ export function createLimiter(options: LimiterOptions): SyncLimiter {
   const { clock = systemClock } = options
   const timers = timersOf(clock)
   const events = new Events()
-  const { engine, keyOf } = createEngine(options, {
-    onWarning: (message, error) => events.warn(message, error),
-    onBatch: batch => events.has('batch') && events.emit('batch', batch),
-  })
+  const limits = Array.from(compiled.byName.values(), policy => policy.limits).flat()
+  const { engine, keyOf } = createEngine(
+    { ...options, limits },
+    {
+      onWarning: (message, error) => events.warn(message, error),
+      onBatch: batch => events.has('batch') && events.emit('batch', batch),
+    },
+  )
   const warning = engine.atomicWithin === 'group' ? atomicityWarning(compiled.byName.values()) : undefined
   // Listeners come after this call.
   if (warning !== undefined) queueMicrotask(() => events.warn(warning, undefined))

@@ -1,12 +1,15 @@
 import { cdiv } from '../core/time.js'
+import { warnProcess } from '../events.js'
 import { createKeyBuilder, type KeyBuilder } from '../keys.js'
-import { parseDuration } from '../policy.js'
+import { type Limit, parseDuration } from '../policy.js'
 import { keyPrefixOf } from '../redis/targets/target-of.js'
 import type { OnBatch } from '../redis/topology.js'
 import type { Engine } from './engine.js'
 import { type EngineOptions, FILE, type FileStoreOptions, isEngine, isRedisStore } from './engine-options.js'
 import { FileEngine } from './file-engine.js'
 import { MemoryEngine } from './memory-engine.js'
+import { assertNotRequired, chooseNative, nativeModeOf } from './native-choice.js'
+import { NativeMemoryEngine } from './native-memory-engine.js'
 import { createRedisEngine } from './redis-engine.js'
 
 /** An engine, and the keys it counts under, for messages. */
@@ -25,6 +28,8 @@ export interface EngineHooks {
 export interface EngineSettings extends EngineOptions {
   /** False: nobody else counts under this prefix in Redis. Default: true. */
   readonly shared?: boolean
+  /** Those it will be asked for at first: they tell whether the native engine would be faster. Default: unknown. */
+  readonly limits?: readonly Limit[]
 }
 
 /**
@@ -32,22 +37,31 @@ export interface EngineSettings extends EngineOptions {
  *
  * @param hooks what the engine tells of, besides its answers
  * @throws FileLockedError, SnapshotError when a file cannot be had
+ * @throws NativeError when the native engine is required and cannot be had
  */
-export function createEngine(options: EngineSettings, { onWarning, onBatch }: EngineHooks = {}): EngineSetup {
-  const { store = 'memory', shards, maxKeys, clock, shared } = options
+export function createEngine(options: EngineSettings, hooks: EngineHooks = {}): EngineSetup {
+  const { store = 'memory', shards, maxKeys, clock, shared, limits = [] } = options
+  const { onWarning = warnProcess, onBatch } = hooks
+  const mode = nativeModeOf(options.native)
   const prefix = options.prefix ?? (isRedisStore(store) ? keyPrefixOf(store) : undefined)
   const keys = { ...(prefix !== undefined && { prefix }), ...(shards !== undefined && { shards }) }
   const keyOf = createKeyBuilder(keys)
   const own = { ...(clock !== undefined && { clock }), ...(maxKeys !== undefined && { maxKeys }) }
-  if (store === 'memory') return { engine: new MemoryEngine(own), keyOf }
+  if (store === 'memory') {
+    // Listeners come after this call.
+    const onMissing = (message: string) => queueMicrotask(() => onWarning(message, undefined))
+    const native = chooseNative(mode, limits, onMissing)
+    const engine = native === undefined ? new MemoryEngine(own) : new NativeMemoryEngine(native, own)
+    return { engine, keyOf }
+  }
+  assertNotRequired(mode)
   if (isEngine(store)) return { engine: store, keyOf }
-  const warning = onWarning === undefined ? {} : { onWarning }
   if (isRedisStore(store)) {
     const batch = onBatch === undefined ? {} : { onBatch }
     const asked = { ...(clock !== undefined && { clock }), ...(shared !== undefined && { shared }) }
-    return { engine: createRedisEngine({ store, ...keys, ...asked, ...warning, ...batch }), keyOf }
+    return { engine: createRedisEngine({ store, ...keys, ...asked, ...batch, onWarning }), keyOf }
   }
-  return { engine: new FileEngine({ ...own, ...fileOf(store), ...warning }), keyOf }
+  return { engine: new FileEngine({ ...own, ...fileOf(store), onWarning }), keyOf }
 }
 
 /** The file of a store, as its engine takes it. */

@@ -14,6 +14,7 @@ import {
 } from '../redis/store-options.js'
 import { STORE_SCHEMES, withoutSecrets } from '../redis/store-url.js'
 import type { Engine, SyncEngine } from './engine.js'
+import { type NativeMode, readNativeMode } from './native-choice.js'
 
 /** A file of this process: its counters outlive it. */
 export interface FileStoreOptions {
@@ -49,6 +50,11 @@ export interface EngineOptions {
    * evicts first what ends first and refuses nobody.
    */
   readonly maxKeys?: number | undefined
+  /**
+   * Whether the engine written in Rust decides: `'auto'` (default), where it was measured to be faster; `'never'`; `'require'`.
+   * The variable `SLUICE_NATIVE` of the environment stands above it. `docs/native.md`
+   */
+  readonly native?: NativeMode | undefined
   /** Decides by this clock. Default: the wall clock in this process, the server's clock in Redis. For tests and replays. */
   readonly clock?: Clock | undefined
 }
@@ -141,6 +147,10 @@ export const ENGINE_OPTIONS = {
   prefix: checked(prefix => keyProblem({ prefix })).optional(),
   shards: checked(shards => keyProblem({ shards })).optional(),
   maxKeys: z.int(ofType('a whole number of keys')).min(1, ofType('a whole number of at least 1')).optional(),
+  native: checked(mode => {
+    const read = readNativeMode(mode)
+    return read instanceof Refusal ? read.message : undefined
+  }).optional(),
   clock: z
     .custom<Clock>(value => hasMethod(value, 'nowUs'), ofType("a clock, an object with a method 'nowUs'"))
     .optional(),

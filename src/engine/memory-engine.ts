@@ -1,9 +1,9 @@
 import type { Plan } from '../core/plan.js'
 import { createStep, Op, type Step, Write } from '../core/step.js'
-import { type Clock, NOW_END_US, NOW_MIN_US, systemClock } from '../core/time.js'
-import { ClosedError, OptionError } from '../errors.js'
+import { type Clock, NOW_MIN_US, systemClock } from '../core/time.js'
 import type { Limit } from '../policy.js'
 import type { Check, DecideOptions, Outcome, Source, SyncEngine } from './engine.js'
+import { assertProvedTime, closedClock } from './engine-clock.js'
 import { ROW_CELLS } from './key-rows.js'
 import { type KeyTable, MemoryKeys } from './memory-keys.js'
 import { RequestDecider } from './memory-request.js'
@@ -30,13 +30,6 @@ export interface MemoryStats {
   readonly maxKeys: number
   /** Keys that had to go before their end, since the engine was made. Not 0: `maxKeys` is too small for the traffic. */
   readonly evicted: number
-}
-
-/** What a closed engine reads the time from: every call asks for it first. */
-const closedClock: Clock = {
-  nowUs() {
-    throw new ClosedError('the limiter was closed')
-  },
 }
 
 /**
@@ -158,11 +151,7 @@ export class MemoryEngine implements SyncEngine {
   }
 
   #attend(now: number): void {
-    if (!(now >= NOW_MIN_US && now < NOW_END_US)) {
-      throw new OptionError(
-        `clock: ${now} is not a time between 1985 and 2053 in us since 1970; correct the system's or the given clock`,
-      )
-    }
+    assertProvedTime(now)
     this.#keys.reap(now)
   }
 

@@ -10,6 +10,12 @@ import { NONE } from './timing-wheel.js'
 
 /** As many rows as one typed array may be asked to hold: 1 GB. */
 const MAX_KEYS_LIMIT = 2 ** 24
+/** @throws OptionError when it is not an integer from 1 to 16,777,216 */
+export function assertMaxKeys(maxKeys: number): void {
+  if (Number.isInteger(maxKeys) && maxKeys >= 1 && maxKeys <= MAX_KEYS_LIMIT) return
+  throw new OptionError(`maxKeys: ${maxKeys} is not an integer from 1 to ${MAX_KEYS_LIMIT}`)
+}
+
 /** Ended keys that one call takes out at most, so that no call waits for a crowd of them. */
 const REAP_BUDGET = 4
 
@@ -71,9 +77,7 @@ export class MemoryKeys {
 
   /** @throws OptionError when `maxKeys` is not an integer from 1 to 16,777,216 */
   constructor(maxKeys: number) {
-    if (!Number.isInteger(maxKeys) || maxKeys < 1 || maxKeys > MAX_KEYS_LIMIT) {
-      throw new OptionError(`maxKeys: ${maxKeys} is not an integer from 1 to ${MAX_KEYS_LIMIT}`)
-    }
+    assertMaxKeys(maxKeys)
     this.maxKeys = maxKeys
     this.lifetimes = new Lifetimes(key => this.endOf(key), refusalsOf(this))
     this.lifetimes.grow(this.rows.capacity)

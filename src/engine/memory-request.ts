@@ -7,7 +7,7 @@ import type { KeyTable, MemoryKeys } from './memory-keys.js'
 import { NONE } from './timing-wheel.js'
 
 /** Checks of one request at most, as in the script. */
-const CHECKS_MAX = 16
+export const CHECKS_MAX = 16
 
 /** Decides requests on keys in memory, as the script `decide` does on those of Redis (`lua/README.md`). */
 export class RequestDecider {

@@ -1,0 +1,8 @@
+import { describe } from 'vitest'
+import { NativeMemoryEngine } from '../../src/engine/native-memory-engine.js'
+import { nativeBinding, withoutNative } from '../support/native.js'
+import { describeEngine } from './engine-contract.js'
+
+describe.skipIf(withoutNative !== undefined)('in Rust', () => {
+  describeEngine('the native memory engine', clock => new NativeMemoryEngine(nativeBinding(), { clock }))
+})
