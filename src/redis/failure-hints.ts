@@ -36,6 +36,10 @@ const BY_TEXT: readonly (readonly [RegExp, string])[] = [
   ],
   [/cluster support disabled/, 'it is no node of a cluster: write redis://'],
   [/^ERR max number of clients reached/, 'raise its `maxclients`'],
+  [
+    /^Socket timeout|^nothing came from it/,
+    'it takes connections and says nothing: does it stand still, or is the way to it cut?',
+  ],
   [/^DENIED/, 'it takes no connections from other machines without a password (protected-mode)'],
 ]
 
@@ -66,7 +70,7 @@ function hintOf(error: Error, tls: boolean): string | undefined {
   if (!cutOff) return undefined
   return tls
     ? 'if it asks for a certificate of ours, give tls.cert and tls.key'
-    : 'if the port speaks TLS, write rediss:// instead of redis://'
+    : 'if the port speaks TLS, write rediss:// instead of redis://; if it is Redis without a word, raise its `maxclients`'
 }
 
 /** Several addresses of one name are tried, and fail, together: the first failure says enough. */

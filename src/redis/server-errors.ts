@@ -40,6 +40,7 @@ const BY_KIND: ReadonlyMap<string, Translate> = new Map([
       ),
   ],
   ['LOADING', unavailable],
+  ['BUSY', unavailable],
   ['MASTERDOWN', unavailable],
   ['CLUSTERDOWN', unavailable],
   ['TRYAGAIN', unavailable],

@@ -248,6 +248,23 @@ describe('a server that cannot take a check', () => {
     expect(told[1]).toMatchObject({ event: 'storeDown', error: { code: expect.stringContaining(code) } })
   })
 
+  test('being held up by a script of somebody else, leaves it to this process, and decides when that is killed', async () => {
+    await server.cli('CONFIG', 'SET', 'busy-reply-threshold', '10')
+    const { limiter, told } = limiterOn(server.url, PATIENT)
+    await limiter.check('api', 'ada')
+    const up = back(limiter)
+    const endless = server.cli('EVAL', 'while true do end', '0')
+    while ((await limiter.check('api', 'ada')).source === 'redis') await turn()
+    expect(told[1]).toMatchObject({
+      event: 'storeDown',
+      error: { code: 'ERR_SLUICE_STORE_UNAVAILABLE', message: expect.stringMatching(/BUSY.*SCRIPT KILL/) },
+    })
+    await server.cli('SCRIPT', 'KILL')
+    await up
+    expect((await limiter.check('api', 'ada')).source).toBe('redis')
+    expect(await endless).toMatch(/killed/)
+  })
+
   test('because a key is not ours, says so: that is no outage', async () => {
     const { limiter, told } = limiterOn(server.url, PATIENT)
     await limiter.check('api', 'ada')

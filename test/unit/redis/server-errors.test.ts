@@ -12,7 +12,7 @@ test.each([
   ['MASTERDOWN Link with MASTER is down', 'ERR_SLUICE_STORE_UNAVAILABLE'],
   ['NOAUTH Authentication required.', 'ERR_SLUICE_STORE_UNAVAILABLE'],
   ["NOPERM User u has no permissions to run the 'evalsha' command", 'ERR_SLUICE_SCRIPTING'],
-  ['BUSY Redis is busy running a script.', 'ERR_SLUICE_SCRIPTING'],
+  ['BUSY Redis is busy running a script.', 'ERR_SLUICE_STORE_UNAVAILABLE'],
   ['NOSCRIPT No matching script.', 'ERR_SLUICE_SCRIPTING'],
   ['ERR user_script:1: READONLY is only mentioned here', 'ERR_SLUICE_SCRIPTING'],
   ['SLUICE the block speaks version 2', 'ERR_SLUICE_PROTOCOL'],
