@@ -29,7 +29,16 @@ export const layers: readonly Layer[] = [
   {
     name: 'vocabulary',
     paths: [
-      ...['policy.ts', 'policy/', 'keys.ts', 'keys/', 'key-part.ts', 'subject.ts', 'scope.ts', 'shard-tags.ts'],
+      ...[
+        'policy.ts',
+        'policy/',
+        'keys.ts',
+        'keys/',
+        'key-part.ts',
+        'subject.ts',
+        'scope.ts',
+        'shard-tags.ts',
+      ],
       ...['decision.ts', 'decision/', 'events.ts', 'events/'],
     ],
     imports: foundation,
