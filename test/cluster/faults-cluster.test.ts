@@ -90,6 +90,22 @@ test('two masters of three stopped: the cluster decides nothing, nobody waits tw
   await expectNoLeaksAnywhere()
 })
 
+test('a master that stands still: its replica is found while it stands, and nobody waits for the old one twice', async () => {
+  const [replica] = await cluster.replicasOf(master)
+  const replicatedUs = await replicatedUntilUs(master, replica as ClusterNode)
+  process.kill(master.pid, 'SIGSTOP')
+  const stillUs = systemClock.nowUs()
+  await fleet.untilDecidedFor(USER, 50, stillUs)
+  await fleet.stop()
+  process.kill(master.pid, 'SIGCONT')
+
+  expect(fleet.outages).toBeGreaterThan(0)
+  expect(fleet.askedWhileDown).toBe(0)
+  expectBoundAndLost(fleet, replicatedUs, stillUs)
+  await cluster.untilHealthy()
+  await expectNoLeaksAnywhere()
+})
+
 test('a master of the cluster killed: the bound, and once more what had not reached its replica', async () => {
   const [replica] = await cluster.replicasOf(master)
   const replicatedUs = await replicatedUntilUs(master, replica as ClusterNode)
