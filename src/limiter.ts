@@ -74,7 +74,7 @@ export function createLimiter(options: LimiterOptions): SyncLimiter {
   const guarded = guard(engine, options, { timers, events, clock: injected, maxKeys })
   return new PolicyLimiter(
     { engine: guarded, keyOf },
-    new PolicyTable(compiled, clock, timers),
+    new PolicyTable(options.policies, compiled, clock, timers),
     events,
     timers,
     options.waiting,
@@ -243,6 +243,12 @@ class PolicyLimiter implements SyncLimiter {
     this.#dispatcher.assertOpen()
     this.#table.update(policies)
     this.#waitingRoom.wake()
+  }
+
+  define(policies: PoliciesInput): this {
+    this.#dispatcher.assertOpen()
+    this.#table.define(policies)
+    return this
   }
 
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {

@@ -8,7 +8,6 @@ import { isStale, readOutcome } from './outcome.js'
 import { type PlannedCheck, replan } from './request.js'
 import type { Tally } from './tally.js'
 
-
 /** One call of the limiter, planned. */
 export interface Request {
   /** Undefined: it is a part of a call, and whoever makes that tells the listeners. */

@@ -1,6 +1,6 @@
 import { type Clock, cdiv } from '../core/time.js'
 import type { Timers } from '../core/timers.js'
-import { UnknownPolicyError } from '../errors.js'
+import { PolicyError, UnknownPolicyError } from '../errors.js'
 import { didYouMean, list, show } from '../policy/refusal.js'
 import { type CompiledPolicies, type CompiledPolicy, compilePolicies, type PoliciesInput } from '../policy.js'
 
@@ -8,12 +8,16 @@ import { type CompiledPolicies, type CompiledPolicy, compilePolicies, type Polic
 export class PolicyTable {
   readonly #clock: Clock
   readonly #timers: Timers
+  /** As they were written: those of the configuration, and those that were defined beside them. */
+  #configured: PoliciesInput
+  #defined: PoliciesInput = {}
   #compiled: CompiledPolicies
   /** The one asked for last. */
   #last: CompiledPolicy | undefined
   #forgetPeers: (() => void) | undefined
 
-  constructor(compiled: CompiledPolicies, clock: Clock, timers: Timers) {
+  constructor(policies: PoliciesInput, compiled: CompiledPolicies, clock: Clock, timers: Timers) {
+    this.#configured = policies
     this.#compiled = compiled
     this.#clock = clock
     this.#timers = timers
@@ -55,11 +59,26 @@ export class PolicyTable {
    */
   update(policies: PoliciesInput): void {
     const previous = this.#compiled
-    this.#use(compilePolicies(policies, { nowUs: this.#clock.nowUs(), previous, peers: previous }))
+    const all = joined(policies, this.#defined)
+    this.#use(compilePolicies(all, { nowUs: this.#clock.nowUs(), previous, peers: previous }))
+    this.#configured = policies
     this.#forgetPeers?.()
     this.#forgetPeers = this.#timers.after(drainMs(this.#compiled), () => {
-      this.#use(compilePolicies(policies, { nowUs: this.#clock.nowUs(), previous: this.#compiled }))
+      this.#forgetPeers = undefined
+      const settled = joined(this.#configured, this.#defined)
+      this.#use(compilePolicies(settled, { nowUs: this.#clock.nowUs(), previous: this.#compiled }))
     })
+  }
+
+  /** Adds policies, which stay whatever the configuration becomes. @throws PolicyError; the policies then stay as they were */
+  define(policies: PoliciesInput): void {
+    const previous = this.#compiled
+    const defined = joined(this.#defined, policies)
+    const all = joined(this.#configured, defined)
+    // While an update settles, its ceilings hold.
+    const peers = this.#forgetPeers === undefined ? {} : { peers: previous }
+    this.#use(compilePolicies(all, { nowUs: this.#clock.nowUs(), previous, ...peers }))
+    this.#defined = defined
   }
 
   #use(compiled: CompiledPolicies): void {
@@ -70,6 +89,20 @@ export class PolicyTable {
   close(): void {
     this.#forgetPeers?.()
   }
+}
+
+/** Two sets of policies as one. @throws PolicyError naming those that are in both */
+function joined(policies: PoliciesInput, more: PoliciesInput): PoliciesInput {
+  if (Object.keys(more).length === 0) return policies
+  const twice = Object.keys(more).filter(name => Object.hasOwn(policies, name))
+  if (twice.length === 0) return { ...policies, ...more }
+  throw new PolicyError(
+    twice.map(name => ({
+      path: `policies.${name}`,
+      value: more[name],
+      message: `there is a policy ${show(name)} already; give this one another name`,
+    })),
+  )
 }
 
 /** How long the slowest state that has a ceiling takes to drain from there. */

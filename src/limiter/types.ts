@@ -147,6 +147,14 @@ export interface Limiter<P extends PoliciesInput = PoliciesInput> extends AsyncD
    */
   update(policies: Readonly<Record<PolicyName<P>, PolicyInput>>): void
 
+  /**
+   * Adds policies, such as those of an adapter that shares this limiter's store. `update` leaves them as they are. The same
+   * limiter, with the names of both for TypeScript.
+   *
+   * @throws PolicyError listing everything that is wrong, names that there are already among it
+   */
+  define<const Q extends PoliciesInput>(policies: Q): Limiter<P & Q>
+
   /** Listens to what the limiter does. @returns what takes the listener away again */
   on<E extends EventName>(event: E, listener: Listener<E>): () => void
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Op } from '../../../src/core/step.js'
 import type { Check, DecideOptions, Engine } from '../../../src/engine/engine.js'
 import { createLimiter } from '../../../src/limiter.js'
 import { FakeClock } from '../../../src/testing/index.js'
@@ -33,6 +34,31 @@ describe('a probe', () => {
     await settled()
     await clock.advance('400ms')
     expect((await decision).source).toBe('remote')
+  })
+})
+
+describe('being ready', () => {
+  it('is when the store decides again: nobody has to wait for the next probe as well', async () => {
+    const { store, limiter, told } = setUp()
+    store.line = 'unreachable'
+    await limiter.check('api', 'ada')
+    store.line = 'well'
+    // The clock stands still.
+    await Promise.all([limiter.ready(), limiter.ready()])
+    expect((await limiter.check('api', 'ada')).source).toBe('remote')
+    expect(told.at(-1)).toMatchObject(['storeUp', { decided: 1 }])
+    expect(store.arrived.map(([check]) => check?.op)).toEqual([Op.peek, Op.consume])
+  })
+
+  it('leaves a store that still says nothing to the probes', async () => {
+    const { clock, store, limiter } = setUp()
+    store.line = 'unreachable'
+    await limiter.check('api', 'ada')
+    await limiter.ready()
+    expect((await limiter.check('api', 'ada')).source).toBe('fallback')
+    store.line = 'well'
+    await clock.advance('1s')
+    expect((await limiter.check('api', 'ada')).source).toBe('remote')
   })
 })
 

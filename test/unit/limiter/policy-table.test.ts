@@ -10,7 +10,7 @@ const bucket = (limit: number): PoliciesInput => ({
 
 const setUp = (policies: PoliciesInput) => {
   const clock = new FakeClock()
-  const table = new PolicyTable(compilePolicies(policies, { nowUs: clock.nowUs() }), clock, clock)
+  const table = new PolicyTable(policies, compilePolicies(policies, { nowUs: clock.nowUs() }), clock, clock)
   const plan = () => table.get('tokens').limits[0]?.plan as BucketPlan
   return { clock, table, plan }
 }
