@@ -29,6 +29,9 @@ export class GuardPart {
   #owed: (readonly Check[])[] = []
   readonly #breaker = new Breaker(BREAKER)
   #cancelProbe: () => void = () => {}
+  #probing: Promise<void> = Promise.resolve()
+  /** What the store was asked when it failed: a probe looks at the same key. */
+  #suspect: GuardedCheck | undefined
   #isClosed = false
   #downSinceMs = 0
   #error: unknown
@@ -55,7 +58,7 @@ export class GuardPart {
     if (this.#owed.length > 0) this.#payBack()
   }
 
-  /** @param check what the store was asked: the probe looks at the same key */
+  /** @param check what the store was asked */
   failed(sentMs: number, error: unknown, check: GuardedCheck): void {
     const nowMs = this.#timers.monotonicMs()
     if (this.#events.has('storeError')) this.#events.emit('storeError', { part: this.#name, error })
@@ -65,7 +68,8 @@ export class GuardPart {
     this.decided = 0
     this.#changed('closed')
     this.#tellDown(error)
-    this.#awaitProbe(check)
+    this.#suspect = check
+    this.#awaitProbe()
   }
 
   /** The holder of these leases went on without them, and the store may have granted them all the same. */
@@ -86,27 +90,35 @@ export class GuardPart {
     )
   }
 
+  /** Where the part is down: asks now, or waits for who is asking. Resolves when that was answered, or was not. */
+  probe(): Promise<void> {
+    const check = this.#suspect
+    if (check !== undefined && !this.#isClosed && this.#breaker.beginProbe()) {
+      this.#cancelProbe()
+      this.#changed('open')
+      this.#probing = this.#store.look(check).then(answered => this.#probed(answered))
+    }
+    return this.#probing
+  }
+
   close(): void {
     this.#isClosed = true
     this.#cancelProbe()
   }
 
   /** By a timer of its own and not by a caller, so that nobody waits for it and none is needed for the store to come back. */
-  #awaitProbe(check: GuardedCheck): void {
+  #awaitProbe(): void {
     if (this.#isClosed) return
-    this.#cancelProbe = this.#timers.after(this.#breaker.retryAtMs - this.#timers.monotonicMs(), () => {
-      if (!this.#breaker.beginProbe()) return
-      this.#changed('open')
-      this.#store.look(check).then(answered => this.#probed(answered, check))
-    })
+    const delayMs = this.#breaker.retryAtMs - this.#timers.monotonicMs()
+    this.#cancelProbe = this.#timers.after(delayMs, () => void this.probe())
   }
 
-  #probed(answered: boolean, check: GuardedCheck): void {
+  #probed(answered: boolean): void {
     const nowMs = this.#timers.monotonicMs()
     this.#breaker.endProbe(answered, nowMs)
     this.#changed('half-open')
     if (!answered) {
-      this.#awaitProbe(check)
+      this.#awaitProbe()
       return
     }
     this.#payBack()

@@ -91,8 +91,10 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
     return call.promise
   }
 
-  ready(): Promise<void> {
-    return this.#engine.ready()
+  /** Who has waited for this finds the store in charge: nobody has to wait for the next probe as well. */
+  async ready(): Promise<void> {
+    await this.#engine.ready()
+    await Promise.all([...this.#parts.values()].map(part => part.probe()))
   }
 
   async close(): Promise<void> {
