@@ -1,3 +1,4 @@
+import { isSluiceError } from '../errors.js'
 import type { RedisClient } from '../redis/redis-client.js'
 import { ask } from '../redis/store-nodes.js'
 import { type Recognised, recognise } from './recognise.js'
@@ -19,6 +20,8 @@ export interface NodeSample {
   /** Keys on this node. */
   readonly total: number
   readonly keys: readonly SampledKey[]
+  /** Of those looked for, the ones that the user may not look at: of others, then. */
+  readonly hidden: number
   /** The sample is all there is. */
   readonly isWhole: boolean
 }
@@ -41,19 +44,26 @@ export async function sampleNode(client: RedisClient, most: number): Promise<Nod
     cursor = next
   } while (cursor !== '0' && names.size < most)
   const keys: SampledKey[] = []
+  let hidden = 0
   const all = [...names].slice(0, most)
   for (let i = 0; i < all.length; i += SCAN_COUNT) {
     const looked = await Promise.all(all.slice(i, i + SCAN_COUNT).map(key => lookAt(client, key)))
-    keys.push(...looked.filter(key => key !== undefined))
+    keys.push(...looked.filter(key => typeof key === 'object'))
+    hidden += looked.filter(key => key === 'hidden').length
   }
-  return { address: client.address, total, keys, isWhole: cursor === '0' && names.size <= most }
+  return { address: client.address, total, keys, hidden, isWhole: cursor === '0' && names.size <= most }
 }
 
-/** Undefined where it has ended meanwhile. */
-async function lookAt(client: RedisClient, key: string): Promise<SampledKey | undefined> {
-  const [type, ttlMs] = await Promise.all([ask(client, 'TYPE', key), ask(client, 'PTTL', key)])
-  if (type === 'none') return undefined
-  return { key, type: String(type), ttlMs: Number(ttlMs), owner: recognise(key, String(type)) }
+/** `gone` where it has ended meanwhile, `hidden` where the user may not use this key. */
+async function lookAt(client: RedisClient, key: string): Promise<SampledKey | 'gone' | 'hidden'> {
+  try {
+    const [type, ttlMs] = await Promise.all([ask(client, 'TYPE', key), ask(client, 'PTTL', key)])
+    if (type === 'none') return 'gone'
+    return { key, type: String(type), ttlMs: Number(ttlMs), owner: recognise(key, String(type)) }
+  } catch (error) {
+    if (isSluiceError(error, 'ERR_SLUICE_PERMISSION')) return 'hidden'
+    throw error
+  }
 }
 
 /** Keys of one system, prefix, name and algorithm. */
@@ -77,8 +87,9 @@ export interface KeyGroup {
 export function groupKeys(samples: readonly NodeSample[]): { groups: readonly KeyGroup[]; others: number } {
   const groups = new Map<string, { -readonly [K in keyof KeyGroup]: KeyGroup[K] }>()
   let others = 0
-  for (const { total, keys, isWhole } of samples) {
-    const weight = isWhole || keys.length === 0 ? 1 : total / keys.length
+  for (const { total, keys, hidden, isWhole } of samples) {
+    const weight = isWhole || keys.length === 0 ? 1 : total / (keys.length + hidden)
+    others += weight * hidden
     for (const { key, ttlMs, owner } of keys) {
       if (owner === undefined) {
         others += weight

@@ -68,6 +68,8 @@ export async function surveyStore(store: StoreNodes, { sample, prefix }: LiveOpt
   for (const node of store.nodes) samples.push(await sampleNode(node, sample))
   const { groups, others } = groupKeys(samples)
   const notAllowed = new Set<string>()
+  const hidden = samples.reduce((sum, node) => sum + node.hidden, 0)
+  if (hidden > 0) notAllowed.add(`TYPE on ${hidden} of the keys`)
   const allowed = <T>(question: Promise<T>, otherwise: T, command: string): Promise<T> =>
     question.catch((error: unknown) => {
       if (!isSluiceError(error, 'ERR_SLUICE_PERMISSION')) throw error
@@ -75,10 +77,10 @@ export async function surveyStore(store: StoreNodes, { sample, prefix }: LiveOpt
       return otherwise
     })
   return {
-    nodes: samples.map(({ address, total, keys, isWhole }) => ({
+    nodes: samples.map(({ address, total, keys, hidden: unseen, isWhole }) => ({
       address,
       keys: total,
-      sampled: keys.length,
+      sampled: keys.length + unseen,
       isWhole,
     })),
     groups,

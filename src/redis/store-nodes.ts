@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PermissionError, ProtocolError, StoreUnavailableError } from '../errors.js'
 import { nameOf, readSlots, type SlotRange, slotOf } from './cluster-slots.js'
+import { describeFailure } from './failure-hints.js'
 import { type NodeAddress, type RedisClient, type RedisTarget, ServerError } from './redis-client.js'
 import { translateServerError } from './server-errors.js'
 
 /** A person waits for the answer, so it may take longer than that of a check. */
 const ANSWER_MS = 5_000
+/** A connection gives up after 5 s by itself, and knows better why. */
+const READY_MS = 7_000
 const CLOSE_MS = 1_000
 
 /**
@@ -94,9 +97,21 @@ async function slotsOf({ seeds, connectNode }: ClusterTarget): Promise<readonly 
 
 async function askForSlots(client: RedisClient, seed: NodeAddress): Promise<readonly SlotRange[]> {
   await ready(client)
-  const slots = readSlots(await ask(client, 'CLUSTER', 'SLOTS'), seed)
+  const slots = readSlots(await ask(client, 'CLUSTER', 'SLOTS').catch(refuseNode), seed)
   if (slots === undefined) throw new ProtocolError(`${client.address} does not tell the slots of its cluster`)
   return slots
+}
+
+/** @throws StoreUnavailableError with the way out, where there is one */
+function refuseNode(error: Error): never {
+  const { cause } = error
+  if (!(cause instanceof ServerError)) throw error
+  throw new StoreUnavailableError(
+    `the slots of a cluster cannot be asked for: ${describeFailure(cause, false)}`,
+    {
+      cause,
+    },
+  )
 }
 
 /**
@@ -111,7 +126,11 @@ export async function ask(
   ...args: readonly string[]
 ): Promise<unknown> {
   try {
-    return await inTime(client.call(command, ...args), `${client.address} has not answered ${command}`)
+    return await inTime(
+      client.call(command, ...args),
+      ANSWER_MS,
+      `${client.address} has not answered ${command}`,
+    )
   } catch (error) {
     if (error instanceof ServerError && /^(?:NOPERM|ERR unknown (?:sub)?command)\b/.test(error.message)) {
       throw new PermissionError(`${client.address} does not let this user run ${command}: ${error.message}`, {
@@ -124,13 +143,13 @@ export async function ask(
 
 /** A server that stands still takes connections, and says nothing. */
 const ready = (client: RedisClient): Promise<void> =>
-  inTime(client.ready(), `${client.address} takes connections and does not answer`)
+  inTime(client.ready(), READY_MS, `${client.address} takes connections and does not answer`)
 
 /** @throws StoreUnavailableError when it takes longer than a person is to wait */
-async function inTime<T>(answer: Promise<T>, otherwise: string): Promise<T> {
+async function inTime<T>(answer: Promise<T>, timeMs: number, otherwise: string): Promise<T> {
   const given = new AbortController()
-  const late = sleep(ANSWER_MS, undefined, { signal: given.signal }).then((): never => {
-    throw new StoreUnavailableError(`${otherwise} within ${ANSWER_MS / 1000} s`)
+  const late = sleep(timeMs, undefined, { signal: given.signal }).then((): never => {
+    throw new StoreUnavailableError(`${otherwise} within ${timeMs / 1000} s`)
   })
   try {
     return await Promise.race([answer, late])

@@ -22,6 +22,7 @@ const needed = (key: string, metaKey: string): readonly (readonly string[])[] =>
   ['DEL', key],
   ['ZADD', key, '1', 'm'],
   ['ZREM', key, 'm'],
+  ['ZREMRANGEBYSCORE', key, '0', '1'],
   ['ZSCORE', key, 'm'],
   ['ZCOUNT', key, '0', '1'],
   ['ZRANGEBYSCORE', key, '0', '1'],
@@ -39,13 +40,17 @@ const needed = (key: string, metaKey: string): readonly (readonly string[])[] =>
 export async function checkRights(ask: Ask, key: string, metaKey: string): Promise<Finding> {
   try {
     const user = String(await ask('ACL', 'WHOAMI'))
-    const refused: string[] = []
-    for (const command of needed(key, metaKey)) {
-      if ((await ask('ACL', 'DRYRUN', user, ...command)) !== 'OK')
-        refused.push(`${command[0]} ${command[1] ?? ''}`.trim())
+    const commands = new Set<string>()
+    let keysRefused = false
+    for (const [name = '', ...args] of needed(key, metaKey)) {
+      const reply = String(await ask('ACL', 'DRYRUN', user, name, ...args))
+      if (reply === 'OK') continue
+      if (isAboutKeys(reply)) keysRefused = true
+      else commands.add(name)
     }
     const loads = (await ask('ACL', 'DRYRUN', user, 'SCRIPT', 'LOAD', 'return 1')) === 'OK'
-    return describe(user, refused, loads)
+    const pattern = keysRefused ? `${metaKey.slice(0, -'meta'.length)}*` : undefined
+    return describe(user, [...commands], pattern, loads)
   } catch (error) {
     if (!isSluiceError(error, 'ERR_SLUICE_PERMISSION')) throw error
     return skipped(
@@ -55,19 +60,36 @@ export async function checkRights(ask: Ask, key: string, metaKey: string): Promi
   }
 }
 
-function describe(user: string, refused: readonly string[], loads: boolean): Finding {
-  if (refused.length > 0) {
+/** A dry run tells what is refused in words only: the command, or one of its keys. */
+const isAboutKeys = (reply: string): boolean => / key$/.test(reply)
+
+/** @param pattern of the keys that are refused; undefined where none are */
+function describe(
+  user: string,
+  commands: readonly string[],
+  pattern: string | undefined,
+  loads: boolean,
+): Finding {
+  const refusals = [
+    ...(commands.length > 0 ? [`run ${commands.join(', ')}`] : []),
+    ...(pattern === undefined ? [] : [`use the keys '${pattern}'`]),
+  ]
+  if (refusals.length > 0) {
+    const rules = [
+      ...commands.map(name => `+${name.toLowerCase()}`),
+      ...(pattern === undefined ? [] : [`~${pattern}`]),
+    ]
     return failed(
       'rights',
-      `user '${user}' may not run ${refused.join(', ')}`,
-      `ACL SETUSER ${user} +@scripting +@read +@write, on the keys below the prefix, '<prefix>sl1:*'`,
+      `user '${user}' may not ${refusals.join(', nor ')}`,
+      `ACL SETUSER ${user} ${rules.join(' ')}; docs/stores.md has all that it needs`,
     )
   }
   if (!loads) {
     return warning(
       'rights',
       `user '${user}' may not run SCRIPT LOAD`,
-      'the first check on every new connection then carries the whole script: allow SCRIPT',
+      'the first check on every new connection then carries the whole script: allow +script|load',
     )
   }
   return ok('rights', `user '${user}' may run all that Sluice needs`)
