@@ -322,6 +322,11 @@ export class LogError extends SluiceError {
   readonly code = 'ERR_SLUICE_LOG'
 }
 
+/** The native engine was required and cannot be had, or it failed. */
+export class NativeError extends SluiceError {
+  readonly code = 'ERR_SLUICE_NATIVE'
+}
+
 /** A circuit breaker let the call not pass: the circuit is open, or its probes are under way. Nothing was called. */
 export class BreakerOpenError extends SluiceError {
   readonly code = 'ERR_SLUICE_BREAKER_OPEN'
@@ -339,11 +344,6 @@ export class BreakerOpenError extends SluiceError {
     this.retryAfterMs = retryAfterMs
     this.isForced = isForced
   }
-}
-
-/** The native engine was required and cannot be had, or it failed. */
-export class NativeError extends SluiceError {
-  readonly code = 'ERR_SLUICE_NATIVE'
 }
 
 /** The limiter or engine was closed. */
