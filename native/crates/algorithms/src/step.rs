@@ -1,3 +1,5 @@
+use crate::time::is_whole;
+
 /// What a check asks for. The numbers are the wire's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -112,4 +114,12 @@ pub struct Check {
     pub at: f64,
     /// us since the Unix epoch.
     pub now: f64,
+}
+
+impl Check {
+    /// Whether its numbers are whole, and its units at least 1. Stores ask before they decide.
+    #[inline]
+    pub fn is_well_formed(&self) -> bool {
+        self.n >= 1.0 && is_whole(self.n) && is_whole(self.at)
+    }
 }

@@ -25,6 +25,12 @@ fn floor(x: f64) -> f64 {
     }
 }
 
+/// Whether a number is a whole one, without the function that `trunc` calls on the baseline of x86-64.
+#[inline(always)]
+pub(crate) fn is_whole(x: f64) -> bool {
+    floor(x) == x && x.is_finite()
+}
+
 /// floor(a / b) for b >= 1, exact while |a| + b <= 2^53.
 #[inline(always)]
 pub(crate) fn fdiv(a: f64, b: f64) -> f64 {
@@ -74,6 +80,11 @@ mod tests {
             f64::NEG_INFINITY,
         ] {
             assert_eq!(floor(x).to_bits(), x.floor().to_bits(), "{x}");
+        }
+        for (x, whole) in
+            [(0.0, true), (-3.0, true), (0.5, false), (1e300, true), (f64::NAN, false), (f64::INFINITY, false)]
+        {
+            assert_eq!(is_whole(x), whole, "{x}");
         }
         assert!(floor(f64::NAN).is_nan());
         assert_eq!(fdiv(-1.0, 8.0), -1.0);

@@ -4,12 +4,6 @@ use sluice_algorithms::{
     Check, LeaseChange, LogChange, Op, Plan, State, Status, Step, Write, concurrency, decide, sliding_window,
 };
 
-/// Whole numbers, and units of at least 1.
-#[inline]
-fn is_well_formed(check: &Check) -> bool {
-    check.n >= 1.0 && check.n.fract() == 0.0 && check.at.fract() == 0.0
-}
-
 #[derive(Clone, Copy, Debug)]
 enum Pending<'a> {
     Log(LogChange),
@@ -72,7 +66,7 @@ impl<'a> Draft<'a> {
     /// Runs one check on the state as earlier checks of the request left it.
     #[inline]
     pub fn decide(&mut self, plan: &Plan, check: Check, lease_id: Option<&'a str>) -> Step {
-        if !is_well_formed(&check) {
+        if !check.is_well_formed() {
             return Step::failed(Status::BadCheck);
         }
         if self.blocked_until_us > 0.0 && check.op as u8 <= Op::Grant as u8 {

@@ -1,20 +1,24 @@
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, CounterClock};
 use crate::draft::Draft;
+use crate::in_place;
 use crate::limit::{Limit, algorithm_code};
 use crate::shard::{KeyName, Shard};
+use crate::transaction::Transaction;
 use foldhash::fast::RandomState;
 use parking_lot::{Mutex, MutexGuard};
 use sluice_algorithms::{Check, Op, Plan, Status, Step};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 /// Checks of one request at most, as in the script.
 pub const CHECKS_MAX: usize = 16;
 /// The earliest (1985) and the first too late (2053) instant the arithmetic is proved for, us.
 const NOW_MIN_US: f64 = 473_385_600_000_000.0;
 const NOW_END_US: f64 = 2_633_000_000_000_000.0;
+/// An odd number with its bits well mixed: one subject is elsewhere under each limit.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// One check of a request.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +45,11 @@ impl<'a> Ask<'a> {
         Self { limit, plan: None, subject, op: Op::Consume, n, at: 0.0, lease_id: None }
     }
 
-    fn plan(&self) -> &'a Plan {
+    pub(crate) fn plan(&self) -> &'a Plan {
         self.plan.unwrap_or(&self.limit.plan)
     }
 
-    fn check(&self, now: f64) -> Check {
+    pub(crate) fn check(&self, now: f64) -> Check {
         Check { op: self.op, n: self.n, at: self.at, now }
     }
 }
@@ -73,13 +77,16 @@ impl From<Step> for Verdict {
     }
 }
 
+/// The verdicts of a request, without an allocation for up to four.
+pub type Verdicts = SmallVec<[Verdict; 4]>;
+
 /// What an engine says of a request: all its checks at one instant, in the order they were given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// us since the Unix epoch.
     pub now_us: f64,
     /// A verdict for each check.
-    pub checks: SmallVec<[Verdict; 4]>,
+    pub checks: Verdicts,
 }
 
 /// A request that cannot be decided. Nothing was charged.
@@ -137,7 +144,7 @@ struct Padded(Mutex<Shard>);
 
 /// Decides in the memory of this process. Ended keys are taken out by the calls that come later, a few each; there are no
 /// timers and no threads.
-pub struct MemoryEngine<C = SystemClock> {
+pub struct MemoryEngine<C = CounterClock> {
     shards: Box<[Padded]>,
     hasher: RandomState,
     clock: C,
@@ -153,7 +160,7 @@ impl<C> fmt::Debug for MemoryEngine<C> {
 
 impl Default for MemoryEngine {
     fn default() -> Self {
-        Self::new(SystemClock, Options::default())
+        Self::new(CounterClock::default(), Options::default())
     }
 }
 
@@ -188,14 +195,8 @@ impl<C: Clock> MemoryEngine<C> {
         let (place, name) = self.locate(ask);
         let mut shard = self.lock(place);
         shard.begin(now);
-        let step = if is_on_whole_key(ask.op) {
-            decide_on_whole_key(&mut shard, ask, name, now)
-        } else {
-            let mut draft = Draft::load(&mut shard, name, ask.plan(), now);
-            let step = draft.decide(ask.plan(), ask.check(now), ask.lease_id);
-            draft.commit(&mut shard, now);
-            step
-        };
+        let step = in_place::decide(&mut shard, &name, ask.plan(), ask.check(now), ask.lease_id);
+        let step = step.unwrap_or_else(|| decide_by_draft(&mut shard, ask, name, now));
         Ok((step.into(), now))
     }
 
@@ -214,24 +215,8 @@ impl<C: Clock> MemoryEngine<C> {
         let now_us = self.now()?;
         let names: SmallVec<[(usize, KeyName<'_>); 4]> = request.iter().map(|ask| self.locate(ask)).collect();
         let mut transaction = Transaction::begin(self, &names, now_us);
-        let mut checks = transaction.decide_all(request, &names, false);
-        let failed = checks.iter().any(|verdict| (verdict.status as i8) < 0);
-        let refused = checks.iter().zip(request).any(|(verdict, ask)| is_refusal(verdict.status, ask.op));
-        if !failed && !refused {
-            transaction.commit();
-            return Ok(Outcome { now_us, checks });
-        }
-        // A second look, without charging: the state as it stands, and the repairs that it needs.
-        transaction.put_back();
-        let looks = transaction.decide_all(request, &names, true);
-        if failed {
-            transaction.put_back();
-        } else {
-            transaction.commit();
-        }
-        for (verdict, look) in checks.iter_mut().zip(looks) {
-            withdraw(verdict, look);
-        }
+        let in_place = transaction.decide_in_place(request, &names);
+        let checks = in_place.unwrap_or_else(|| decide_by_drafts(&mut transaction, request, &names));
         Ok(Outcome { now_us, checks })
     }
 
@@ -252,87 +237,17 @@ impl<C: Clock> MemoryEngine<C> {
     #[inline]
     fn locate<'a>(&self, ask: &Ask<'a>) -> (usize, KeyName<'a>) {
         let limit = ask.limit.id;
-        let hash = self.hasher.hash_one((limit, ask.subject));
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(ask.subject.as_bytes());
+        let hash = hasher.finish() ^ u64::from(limit).wrapping_mul(SPREAD);
         let place = (hash >> 48) as usize & (self.shards.len() - 1);
         (place, KeyName { hash: hash as u32, limit, subject: ask.subject })
     }
 
     #[inline]
     #[allow(clippy::indexing_slicing, reason = "places are masked by the number of shards")]
-    fn lock(&self, place: usize) -> MutexGuard<'_, Shard> {
+    pub(crate) fn lock(&self, place: usize) -> MutexGuard<'_, Shard> {
         self.shards[place].0.lock()
-    }
-}
-
-/// The shards of a request, locked in the order of their places so that no two requests wait for one another, and what its
-/// checks would leave of its keys.
-struct Transaction<'e, 'a> {
-    shards: SmallVec<[(usize, MutexGuard<'e, Shard>); 4]>,
-    /// For each key of the request: which of `shards` has it, and the draft.
-    drafts: SmallVec<[(usize, Draft<'a>); 4]>,
-    now: f64,
-}
-
-#[allow(clippy::indexing_slicing, reason = "every place was found before")]
-impl<'e, 'a> Transaction<'e, 'a> {
-    fn begin<C: Clock>(engine: &'e MemoryEngine<C>, names: &[(usize, KeyName<'a>)], now: f64) -> Self {
-        let mut places: SmallVec<[usize; 4]> = names.iter().map(|(place, _)| *place).collect();
-        places.sort_unstable();
-        places.dedup();
-        let mut shards: SmallVec<[_; 4]> = places.into_iter().map(|place| (place, engine.lock(place))).collect();
-        for (_, shard) in &mut shards {
-            shard.begin(now);
-        }
-        Self { shards, drafts: SmallVec::new(), now }
-    }
-
-    fn decide_all(
-        &mut self,
-        request: &[Ask<'a>],
-        names: &[(usize, KeyName<'a>)],
-        looking: bool,
-    ) -> SmallVec<[Verdict; 4]> {
-        let decided = request.iter().zip(names).map(|(ask, (place, name))| {
-            let op = match ask.op {
-                Op::Peek => Op::Peek,
-                _ if looking => Op::Look,
-                op if is_on_whole_key(op) => return Step::failed(Status::BadCheck).into(),
-                op => op,
-            };
-            let check = Check { op, ..ask.check(self.now) };
-            let draft = self.draft(*place, *name, ask.plan());
-            draft.decide(ask.plan(), check, ask.lease_id).into()
-        });
-        decided.collect()
-    }
-
-    /// The draft of a key: the one that an earlier check of the request on the same key left, or a new one.
-    fn draft(&mut self, place: usize, name: KeyName<'a>, plan: &'a Plan) -> &mut Draft<'a> {
-        let is_same = |draft: &Draft<'_>| {
-            draft.name.hash == name.hash && draft.name.limit == name.limit && draft.name.subject == name.subject
-        };
-        let known = self.drafts.iter().position(|(_, draft)| is_same(draft));
-        let index = known.unwrap_or_else(|| {
-            let shard = self.shards.partition_point(|(other, _)| *other < place);
-            self.drafts.push((shard, Draft::load(&mut self.shards[shard].1, name, plan, self.now)));
-            self.drafts.len() - 1
-        });
-        &mut self.drafts[index].1
-    }
-
-    /// Keys that are there come first: a new key may have to evict, and must not evict one that is still to be stored.
-    fn commit(&mut self) {
-        let (known, new): (SmallVec<[_; 4]>, SmallVec<[_; 4]>) =
-            self.drafts.drain(..).partition(|(_, draft)| draft.key.is_some());
-        for (shard, draft) in known.into_iter().chain(new) {
-            draft.commit(&mut self.shards[shard].1, self.now);
-        }
-    }
-
-    fn put_back(&mut self) {
-        for (shard, draft) in self.drafts.drain(..) {
-            draft.put_back(&mut self.shards[shard].1);
-        }
     }
 }
 
@@ -361,8 +276,46 @@ fn decide_on_whole_key(shard: &mut Shard, ask: &Ask<'_>, name: KeyName<'_>, now:
     step
 }
 
-fn is_on_whole_key(op: Op) -> bool {
+pub(crate) fn is_on_whole_key(op: Op) -> bool {
     matches!(op, Op::Reset | Op::Block | Op::Unblock)
+}
+
+#[cold]
+fn decide_by_draft(shard: &mut Shard, ask: &Ask<'_>, name: KeyName<'_>, now: f64) -> Step {
+    if is_on_whole_key(ask.op) {
+        return decide_on_whole_key(shard, ask, name, now);
+    }
+    let mut draft = Draft::load(shard, name, ask.plan(), now);
+    let step = draft.decide(ask.plan(), ask.check(now), ask.lease_id);
+    draft.commit(shard, now);
+    step
+}
+
+#[cold]
+fn decide_by_drafts<'a>(
+    transaction: &mut Transaction<'_, 'a>,
+    request: &[Ask<'a>],
+    names: &[(usize, KeyName<'a>)],
+) -> Verdicts {
+    let mut checks = transaction.decide_all(request, names, false);
+    let failed = checks.iter().any(|verdict| (verdict.status as i8) < 0);
+    let refused = checks.iter().zip(request).any(|(verdict, ask)| is_refusal(verdict.status, ask.op));
+    if !failed && !refused {
+        transaction.commit();
+        return checks;
+    }
+    // A second look, without charging: the state as it stands, and the repairs that it needs.
+    transaction.put_back();
+    let looks = transaction.decide_all(request, names, true);
+    if failed {
+        transaction.put_back();
+    } else {
+        transaction.commit();
+    }
+    for (verdict, look) in checks.iter_mut().zip(looks) {
+        withdraw(verdict, look);
+    }
+    checks
 }
 
 fn is_refusal(status: Status, op: Op) -> bool {

@@ -7,6 +7,9 @@ use sluice_algorithms::{
 };
 use std::collections::HashMap;
 
+/// Numbers of the largest state of fixed size, after its first.
+const REST: usize = 4;
+
 /// One cache line: with a short subject and `gcra`, everything that a check needs.
 #[derive(Clone, Debug, Default)]
 #[repr(align(64))]
@@ -44,7 +47,7 @@ enum Object {
 pub(crate) struct Keys {
     pub slots: Vec<Slot>,
     /// The numbers of a state after its first; as long as the longest-numbered key that needs them.
-    rest: Vec<[f64; 4]>,
+    rest: Vec<[f64; REST]>,
     objects: Vec<Option<Box<Object>>>,
     blocks: HashMap<u32, Block>,
     /// By `Limit::id`: the plan that its latest key was made under.
@@ -103,6 +106,57 @@ impl Keys {
         self.slots[key as usize].end = -block.until_us.max(block.state_end_us);
     }
 
+    #[inline]
+    pub fn is_live_and_not_blocked(&self, key: u32, now: f64) -> bool {
+        // Negative while a block is filed.
+        self.slots[key as usize].end > now
+    }
+
+    /// The first numbers of a state of fixed size.
+    #[inline]
+    pub fn numbers<const N: usize>(&self, key: u32) -> [f64; N] {
+        let mut numbers = [0.0; N];
+        if let Some((first, others)) = numbers.split_first_mut() {
+            *first = self.slots[key as usize].first;
+            if let (false, Some(rest)) = (others.is_empty(), self.rest.get(key as usize)) {
+                others.iter_mut().zip(rest).for_each(|(number, stored)| *number = *stored);
+            }
+        }
+        numbers
+    }
+
+    #[inline]
+    pub fn set_numbers<const N: usize>(&mut self, key: u32, numbers: [f64; N]) {
+        if let Some((first, others)) = numbers.split_first() {
+            self.slots[key as usize].first = *first;
+            if others.is_empty() {
+                return;
+            }
+            if self.rest.len() <= key as usize {
+                self.rest.resize(key as usize + 1, [0.0; REST]);
+            }
+            self.rest[key as usize].iter_mut().zip(others).for_each(|(stored, number)| *stored = *number);
+        }
+    }
+
+    /// The log of a key of `sliding_window`.
+    #[inline]
+    pub fn log(&mut self, key: u32) -> Option<&mut WindowLog> {
+        match self.objects.get_mut(key as usize)?.as_deref_mut() {
+            Some(Object::Log(log)) => Some(log),
+            _ => None,
+        }
+    }
+
+    /// The leases of a key of `concurrency`.
+    #[inline]
+    pub fn leases(&mut self, key: u32) -> Option<&mut LeaseSet> {
+        match self.objects.get_mut(key as usize)?.as_deref_mut() {
+            Some(Object::Leases(leases)) => Some(leases),
+            _ => None,
+        }
+    }
+
     /// The state of a key, taken out of it: what is not stored again is lost.
     #[inline]
     pub fn take(&mut self, key: u32, plan: &Plan) -> State {
@@ -122,40 +176,27 @@ impl Keys {
 
     #[inline]
     fn row(&self, key: u32, plan: &Plan) -> State {
-        let a = self.slots[key as usize].first;
-        if let Plan::Gcra(_) = plan {
-            return State::Gcra([a]);
-        }
-        let [b, c, d, e] = self.rest.get(key as usize).copied().unwrap_or_default();
         match plan {
-            Plan::FixedWindow(_) => State::FixedWindow([a, b, c]),
-            Plan::TokenBucket(_) | Plan::LeakyBucket(_) => State::Bucket([a, b, c, d, e]),
-            Plan::SlidingCounter(_) => State::SlidingCounter([a, b, c, d]),
-            Plan::Quota(_) => State::Quota([a, b, c]),
-            _ => State::Absent,
+            Plan::Gcra(_) => State::Gcra(self.numbers(key)),
+            Plan::FixedWindow(_) => State::FixedWindow(self.numbers(key)),
+            Plan::TokenBucket(_) | Plan::LeakyBucket(_) => State::Bucket(self.numbers(key)),
+            Plan::SlidingCounter(_) => State::SlidingCounter(self.numbers(key)),
+            Plan::Quota(_) => State::Quota(self.numbers(key)),
+            Plan::SlidingWindow(_) | Plan::Concurrency(_) => State::Absent,
         }
     }
 
     #[inline]
     pub fn store(&mut self, key: u32, state: State) {
-        let (first, rest) = match state {
-            State::Absent => return,
-            State::Gcra([a]) => {
-                self.slots[key as usize].first = a;
-                return;
-            }
-            State::FixedWindow([a, b, c]) | State::Quota([a, b, c]) => (a, [b, c, 0.0, 0.0]),
-            State::SlidingCounter([a, b, c, d]) => (a, [b, c, d, 0.0]),
-            State::Bucket([a, b, c, d, e]) => (a, [b, c, d, e]),
-            State::SlidingWindow(log) => return self.store_object(key, Object::Log(log)),
-            State::Concurrency(leases) => return self.store_object(key, Object::Leases(leases)),
-        };
-        self.slots[key as usize].first = first;
-        let place = key as usize;
-        if self.rest.len() <= place {
-            self.rest.resize(place + 1, [0.0; 4]);
+        match state {
+            State::Absent => {}
+            State::Gcra(numbers) => self.set_numbers(key, numbers),
+            State::FixedWindow(numbers) | State::Quota(numbers) => self.set_numbers(key, numbers),
+            State::Bucket(numbers) => self.set_numbers(key, numbers),
+            State::SlidingCounter(numbers) => self.set_numbers(key, numbers),
+            State::SlidingWindow(log) => self.store_object(key, Object::Log(log)),
+            State::Concurrency(leases) => self.store_object(key, Object::Leases(leases)),
         }
-        self.rest[place] = rest;
     }
 
     fn store_object(&mut self, key: u32, object: Object) {

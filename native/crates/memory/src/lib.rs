@@ -26,14 +26,16 @@
 mod clock;
 mod draft;
 mod engine;
+mod in_place;
 mod index;
 mod keys;
 mod lifetimes;
 mod limit;
 mod shard;
 mod subject;
+mod transaction;
 mod wheel;
 
-pub use clock::{Clock, SystemClock};
-pub use engine::{Ask, CHECKS_MAX, MemoryEngine, Options, Outcome, RequestError, Stats, Verdict};
+pub use clock::{Clock, CounterClock, SystemClock};
+pub use engine::{Ask, CHECKS_MAX, MemoryEngine, Options, Outcome, RequestError, Stats, Verdict, Verdicts};
 pub use limit::Limit;

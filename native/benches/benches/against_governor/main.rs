@@ -1,0 +1,156 @@
+//! What a check costs in this process, against the keyed limiter of the `governor` crate, in turns, in one run:
+//! `cargo bench --bench against_governor`. A table of all ratios comes last; a filter such as `-- threads` runs a part.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod duel;
+mod plans;
+
+use criterion::Criterion;
+use duel::{Arena, Expect, Goal};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use plans::{PLENTY, all_plans, gcra, refilled_each_us};
+use sluice_algorithms::{Op, Plan, Status};
+use sluice_memory::{Ask, CounterClock, MemoryEngine, Options};
+use std::cell::Cell;
+use std::hint::black_box;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+const AGAINST_GOVERNOR: Goal = Goal { most: 0.8, of: "governor" };
+
+fn main() {
+    let criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(500))
+        .sample_size(20)
+        .configure_from_args();
+    let mut arena = Arena::new(criterion);
+    keys(&mut arena);
+    refusals(&mut arena);
+    algorithms(&mut arena);
+    dimensions(&mut arena);
+    threads(&mut arena);
+    arena.finish();
+}
+
+fn governor(burst: u32) -> DefaultKeyedRateLimiter<String> {
+    RateLimiter::keyed(Quota::per_hour(NonZeroU32::new(burst).unwrap()))
+}
+
+fn engine() -> MemoryEngine {
+    MemoryEngine::new(CounterClock::default(), Options { max_keys: 2_000_000, ..Default::default() })
+}
+
+fn passes(engine: &MemoryEngine, ask: &Ask<'_>) -> bool {
+    black_box(engine.decide_one(black_box(ask))).is_ok_and(|(verdict, _)| verdict.status == Status::Allowed)
+}
+
+fn keys(arena: &mut Arena) {
+    for count in [1, 10_000, 1_000_000] {
+        // In an order that the memory has not.
+        let subjects: Vec<String> = (0..count).map(|index| format!("user-{}", (index * 7_919) % count)).collect();
+        let engine = engine();
+        let limit = engine.limit("bench", gcra(PLENTY));
+        let rival = governor(PLENTY);
+        for subject in &subjects {
+            assert!(passes(&engine, &Ask::consume(&limit, subject, 1.0)));
+            assert!(rival.check_key(subject).is_ok());
+        }
+        let next = |at: &Cell<usize>| at.replace(if at.get() + 1 == count { 0 } else { at.get() + 1 });
+        let (ours_at, rival_at) = (Cell::new(0), Cell::new(0));
+        arena.duel(
+            &format!("{count} keys"),
+            (Expect::Passes, AGAINST_GOVERNOR),
+            || passes(&engine, &Ask::consume(&limit, &subjects[next(&ours_at)], 1.0)),
+            || black_box(rival.check_key(&subjects[next(&rival_at)])).is_ok(),
+        );
+    }
+}
+
+fn refusals(arena: &mut Arena) {
+    let subject = "user-1".to_owned();
+    let engine = engine();
+
+    let limit = engine.limit("exhausted", gcra(5));
+    let rival = governor(5);
+    while rival.check_key(&subject).is_ok() {}
+    assert!(passes(&engine, &Ask::consume(&limit, &subject, 5.0)));
+    arena.duel(
+        "refused",
+        (Expect::Refuses, AGAINST_GOVERNOR),
+        || passes(&engine, &Ask::consume(&limit, &subject, 1.0)),
+        || black_box(rival.check_key(&subject)).is_ok(),
+    );
+
+    let limit = engine.limit("busy", refilled_each_us(10));
+    let quota = Quota::with_period(Duration::from_micros(1)).unwrap().allow_burst(NonZeroU32::new(10).unwrap());
+    let rival: DefaultKeyedRateLimiter<String> = RateLimiter::keyed(quota);
+    arena.duel(
+        "at the limit: some pass, most do not",
+        (Expect::Either, AGAINST_GOVERNOR),
+        || passes(&engine, &Ask::consume(&limit, &subject, 1.0)),
+        || black_box(rival.check_key(&subject)).is_ok(),
+    );
+}
+
+fn algorithms(arena: &mut Arena) {
+    let engine = engine();
+    let rival = governor(PLENTY);
+    let subject = "user-1".to_owned();
+    let rival_passes = || black_box(rival.check_key(&subject)).is_ok();
+    for (name, plan) in all_plans() {
+        let limit = engine.limit(name, plan);
+        let ask = Ask { lease_id: Some("holder"), ..Ask::consume(&limit, &subject, 1.0) };
+        if let Plan::Concurrency(_) = plan {
+            arena.duel(
+                "concurrency, acquire and release, against two",
+                (Expect::Passes, AGAINST_GOVERNOR),
+                || passes(&engine, &ask) && passes(&engine, &Ask { op: Op::Refund, ..ask }),
+                || rival_passes() && rival_passes(),
+            );
+        } else {
+            arena.duel(name, (Expect::Passes, AGAINST_GOVERNOR), || passes(&engine, &ask), rival_passes);
+        }
+    }
+}
+
+fn dimensions(arena: &mut Arena) {
+    let engine = engine();
+    let [user, tenant, tool] = ["user", "tenant", "tool"].map(|name| engine.limit(name, gcra(PLENTY)));
+    let asks =
+        [Ask::consume(&user, "ada", 1.0), Ask::consume(&tenant, "acme", 1.0), Ask::consume(&tool, "search", 1.0)];
+    let all_pass = |asks: &[Ask<'_>]| {
+        let outcome = black_box(engine.decide(black_box(asks)));
+        outcome.is_ok_and(|outcome| outcome.checks.iter().all(|told| told.status == Status::Allowed))
+    };
+    let rivals = [governor(PLENTY), governor(PLENTY), governor(PLENTY)];
+    let subjects = ["ada", "acme", "search"].map(str::to_owned);
+    arena.duel(
+        "three dimensions in one call, against three calls",
+        (Expect::Passes, AGAINST_GOVERNOR),
+        || all_pass(&asks),
+        || rivals.iter().zip(&subjects).all(|(rival, subject)| black_box(rival.check_key(subject)).is_ok()),
+    );
+    arena.duel(
+        "three dimensions in one call, against one dimension",
+        (Expect::Passes, Goal { most: 2.5, of: "one dimension" }),
+        || all_pass(&asks),
+        || all_pass(&asks[..1]),
+    );
+}
+
+fn threads(arena: &mut Arena) {
+    let subject = "user-1".to_owned();
+    for threads in [2, 4, 8] {
+        let engine = engine();
+        let limit = engine.limit("bench", gcra(PLENTY));
+        let rival = governor(PLENTY);
+        arena.duel_of_threads(
+            &format!("{threads} threads on one key"),
+            threads,
+            AGAINST_GOVERNOR,
+            || passes(&engine, &Ask::consume(&limit, &subject, 1.0)),
+            || black_box(rival.check_key(&subject)).is_ok(),
+        );
+    }
+}
