@@ -14,13 +14,6 @@
 
 local call, try, floor, max, min = redis.call, redis.pcall, math.floor, math.max, math.min
 local pack, unpack_doubles = struct.pack, struct.unpack
-local plan_length, step_length, head, steps_max = 11, 5, 4, 256
-local exact_max, injected_ttl_min_ms = 9007199254740992, 3600000
-local state_version, state_head, slots, isolations_max, attempts_max, ppm = 1, 13, 10, 16, 64, 1000000
-local closed, open, half_open = 0, 1, 2
-local forced_no, forced_open, forced_closed = 0, 1, 2
-local refused, done, stale, wrong_type, foreign_value, bad_request = 0, 1, 2, -2, -3, -5
-local op_look, op_acquire, op_report, op_force, op_isolate, op_release, op_reset, op_adopt = 1, 2, 3, 4, 5, 6, 7, 8
 
 local function doubles_of(text, count)
   local numbers = { unpack_doubles('<' .. string.rep('d', count), text) }
@@ -30,80 +23,64 @@ end
 
 local bytes = #(ARGV[1] or '')
 local steps = #KEYS
-if steps < 1 or steps > steps_max or bytes ~= 8 * (head + plan_length + step_length * steps) then
+if steps < 1 or steps > STEPS_MAX or bytes ~= 8 * (BLOCK_HEAD + CIRCUIT_PLAN + CIRCUIT_STEP * steps) then
   return redis.error_reply('SLUICE the block has ' .. bytes .. ' bytes; ' .. steps .. ' steps take another count, and are 1 to '
-    .. steps_max)
+    .. STEPS_MAX)
 end
 local v = doubles_of(ARGV[1], bytes / 8)
-if v[1] ~= 1 or v[4] ~= steps then
+if v[1] ~= WIRE or v[4] ~= steps then
   return redis.error_reply('SLUICE the block speaks version ' .. v[1] .. ' and has ' .. v[4] .. ' steps; this script speaks 1, and '
     .. steps .. ' keys were given')
 end
-local now, random, ttl_min_ms = v[2], v[3], 0
+local now, ttl_min_ms = v[2], 0
 if now == 0 then
   local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 else
-  ttl_min_ms = injected_ttl_min_ms
+  ttl_min_ms = INJECTED_TTL_MIN_MS
 end
-if not (now >= 473385600000000 and now < 2633000000000000 and now % 1 == 0 and random >= 0 and random <= 1) then
+if not (now >= NOW_MIN and now < NOW_END and now % 1 == 0 and v[RANDOM] >= 0 and v[RANDOM] <= 1) then
   return redis.error_reply('SLUICE now is ' .. now .. ' us; it must be an integer from 1985 to 2053, with a random number up to 1')
 end
 
-local failures_max, rate_ppm, volume_min, slot_us, successes_min = v[5], v[6], v[7], v[8], v[9]
-local open_us, factor, open_max_us, jitter, probes_max, lease_us = v[10], v[11], v[12], v[13], v[14], v[15]
-if not (slot_us >= 1 and successes_min >= 1 and open_us >= 1 and factor >= 1 and open_max_us >= open_us and jitter >= 0 and jitter <= 1
-  and probes_max >= 1 and lease_us >= 1) then
+if not (v[SLOT_US] >= 1 and v[SUCCESSES_MIN] >= 1 and v[OPEN_US] >= 1 and v[FACTOR] >= 1 and v[OPEN_MAX_US] >= v[OPEN_US]
+  and v[JITTER] >= 0 and v[JITTER] <= 1 and v[PROBES_MAX] >= 1 and v[LEASE_US] >= 1) then
   return redis.error_reply('SLUICE the plan has a number that no breaker goes by')
 end
 
+-- The circuit that is being stepped: its numbers, and the tickets of those who hold it open and of probes under way, each
+-- with its end behind it. In the text the tickets stand behind the numbers.
+local c, isolations, probes
+
 local function fresh()
-  return {
-    end_us = 0, phase = closed, generation = 0, attempt = 0, until_us = 0, successes = 0, serial = 0, forced = forced_no,
-    forced_until_us = 0, isolations = {}, probes = {}, slot = 0, counts = {},
-  }
+  isolations, probes = {}, {}
+  c = { CIRCUIT_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 end
 
--- Undefined where the text is no circuit of this version.
-local function circuit_of(text)
+-- False where the text is no circuit of this version.
+local function load(text)
   local length = #text / 8
-  if length % 1 ~= 0 or length < state_head or length > 7000 then return nil end
-  local n = doubles_of(text, length)
-  if n[1] ~= state_version then return nil end
-  for i = 1, length do
-    if not (n[i] >= 0 and n[i] < exact_max and n[i] % 1 == 0) then return nil end
+  if length % 1 ~= 0 or length < CIRCUIT_HEAD or length > CIRCUIT_DOUBLES_MAX then return false end
+  c = doubles_of(text, length)
+  if c[1] ~= CIRCUIT_VERSION then return false end
+  for i = 2, length do
+    if not (c[i] >= 0 and c[i] < EXACT_MAX and c[i] % 1 == 0) then return false end
   end
-  local isolated, probing, counted = n[11], n[12], n[13]
-  if n[3] > half_open or n[9] > forced_closed or counted > 1 then return nil end
-  if length ~= state_head + 2 * isolated + 2 * probing + (1 + 2 * slots) * counted then return nil end
-  local state = {
-    end_us = n[2], phase = n[3], generation = n[4], attempt = n[5], until_us = n[6], successes = n[7], serial = n[8], forced = n[9],
-    forced_until_us = n[10], isolations = {}, probes = {}, slot = 0, counts = {},
-  }
-  local at = state_head
-  for i = 1, 2 * isolated do state.isolations[i] = n[at + i] end
-  at = at + 2 * isolated
-  for i = 1, 2 * probing do state.probes[i] = n[at + i] end
-  at = at + 2 * probing
-  if counted == 1 then
-    state.slot = n[at + 1]
-    for i = 1, 2 * slots do state.counts[i] = n[at + 1 + i] end
-  end
-  return state
+  if c[PHASE] > HALF_OPEN or c[FORCED] > FORCED_CLOSED then return false end
+  if length ~= CIRCUIT_HEAD + 2 * c[ISOLATIONS] + 2 * c[PROBES] then return false end
+  isolations, probes = {}, {}
+  local at = CIRCUIT_HEAD + 2 * c[ISOLATIONS]
+  for i = CIRCUIT_HEAD + 1, at do isolations[i - CIRCUIT_HEAD], c[i] = c[i], nil end
+  for i = at + 1, length do probes[i - at], c[i] = c[i], nil end
+  return true
 end
 
-local function text_of(state)
-  local n = {
-    state_version, state.end_us, state.phase, state.generation, state.attempt, state.until_us, state.successes, state.serial,
-    state.forced, state.forced_until_us, #state.isolations / 2, #state.probes / 2, #state.counts > 0 and 1 or 0,
-  }
-  for i = 1, #state.isolations do n[#n + 1] = state.isolations[i] end
-  for i = 1, #state.probes do n[#n + 1] = state.probes[i] end
-  if #state.counts > 0 then
-    n[#n + 1] = state.slot
-    for i = 1, 2 * slots do n[#n + 1] = state.counts[i] end
-  end
-  return pack('<' .. string.rep('d', #n), unpack(n))
+local function text_of_circuit()
+  c[ISOLATIONS], c[PROBES] = #isolations / 2, #probes / 2
+  for i = 1, #isolations do c[CIRCUIT_HEAD + i] = isolations[i] end
+  local at = CIRCUIT_HEAD + #isolations
+  for i = 1, #probes do c[at + i] = probes[i] end
+  return pack('<' .. string.rep('d', at + #probes), unpack(c))
 end
 
 -- Takes tickets out of a list whose time is over.
@@ -116,9 +93,9 @@ local function without_ended(tickets)
 end
 
 -- Tickets are never used again, not even after the state has ended.
-local function next_ticket(state)
-  state.serial = max(state.serial + 1, now)
-  return state.serial
+local function next_ticket()
+  c[SERIAL] = max(c[SERIAL] + 1, now)
+  return c[SERIAL]
 end
 
 -- The list without the ticket, or nothing where it is not in there.
@@ -131,226 +108,229 @@ local function without_ticket(tickets, ticket)
   end
 end
 
--- What the time alone has changed.
-local function settle(state)
-  if state.end_us <= now then
-    state.phase, state.generation, state.attempt, state.until_us = closed, 0, 0, 0
-    state.successes, state.serial, state.probes, state.counts, state.slot = 0, 0, {}, {}, 0
-  end
-  if state.forced_until_us <= now then state.forced, state.forced_until_us = forced_no, 0 end
-  state.isolations = without_ended(state.isolations)
-  state.probes = without_ended(state.probes)
+local function forget_counts()
+  for i = SLOT, CIRCUIT_HEAD do c[i] = 0 end
 end
 
-local function is_held(state)
-  return state.forced == forced_open or #state.isolations > 0
+-- What the time alone has changed.
+local function settle()
+  if c[END_US] <= now then
+    c[PHASE], c[GENERATION], c[ATTEMPT], c[UNTIL_US], c[SUCCESSES], c[SERIAL] = CLOSED, 0, 0, 0, 0, 0
+    probes = {}
+    forget_counts()
+  end
+  if c[FORCED_UNTIL_US] <= now then c[FORCED], c[FORCED_UNTIL_US] = FORCED_NO, 0 end
+  if #isolations > 0 then isolations = without_ended(isolations) end
+  if #probes > 0 then probes = without_ended(probes) end
+end
+
+local function is_held()
+  return c[FORCED] == FORCED_OPEN or #isolations > 0
 end
 
 -- The phase as calls meet it.
-local function shown(state)
-  if is_held(state) then return open end
-  if state.forced == forced_closed then return closed end
-  return state.phase
+local function shown()
+  if is_held() then return OPEN end
+  if c[FORCED] == FORCED_CLOSED then return CLOSED end
+  return c[PHASE]
 end
 
 -- us until a call may pass: the end of what holds it, the next probe, or the end of the first probe under way.
-local function wait_of(state)
-  if is_held(state) then
+local function wait_of()
+  if is_held() then
     local held_until = 0
-    if state.forced == forced_open then held_until = state.forced_until_us end
-    for i = 2, #state.isolations, 2 do held_until = max(held_until, state.isolations[i]) end
+    if c[FORCED] == FORCED_OPEN then held_until = c[FORCED_UNTIL_US] end
+    for i = 2, #isolations, 2 do held_until = max(held_until, isolations[i]) end
     return held_until - now
   end
-  if state.forced == forced_closed or state.phase == closed then return 0 end
-  if state.phase == open then
-    local wait = state.until_us - now
+  if c[FORCED] == FORCED_CLOSED or c[PHASE] == CLOSED then return 0 end
+  if c[PHASE] == OPEN then
+    local wait = c[UNTIL_US] - now
     -- Longer than any opening: the clock stepped back, and a probe tells what holds.
-    if wait > 0 and wait <= 2 * open_max_us then return wait end
+    if wait > 0 and wait <= 2 * v[OPEN_MAX_US] then return wait end
     return 0
   end
-  local under_way = #state.probes / 2
-  if under_way < probes_max and under_way + state.successes < successes_min then return 0 end
+  local under_way = #probes / 2
+  if under_way < v[PROBES_MAX] and under_way + c[SUCCESSES] < v[SUCCESSES_MIN] then return 0 end
   local first = 0
-  for i = 2, #state.probes, 2 do
-    if first == 0 or state.probes[i] < first then first = state.probes[i] end
+  for i = 2, #probes, 2 do
+    if first == 0 or probes[i] < first then first = probes[i] end
   end
   if first == 0 then return 0 end
   return first - now
 end
 
 -- Whatever was under way counts no more.
-local function enter(state, phase)
-  state.phase, state.generation = phase, max(state.generation + 1, now)
-  state.until_us, state.successes, state.probes, state.counts, state.slot = 0, 0, {}, {}, 0
+local function enter(phase)
+  c[PHASE], c[GENERATION], c[UNTIL_US], c[SUCCESSES] = phase, max(c[GENERATION] + 1, now), 0, 0
+  probes = {}
+  forget_counts()
 end
 
 -- An order of an operator: probes under way are void, and the next one is due when the order ends.
-local function disturb(state)
-  if state.phase == closed then
-    state.generation = max(state.generation + 1, now)
+local function disturb()
+  if c[PHASE] == CLOSED then
+    c[GENERATION] = max(c[GENERATION] + 1, now)
     return
   end
-  local until_us, was_open = state.until_us, state.phase == open
-  enter(state, open)
-  state.until_us = was_open and until_us or now
+  local until_us, was_open = c[UNTIL_US], c[PHASE] == OPEN
+  enter(OPEN)
+  c[UNTIL_US] = was_open and until_us or now
 end
 
 -- How long an opening is, without jitter.
 local function open_for(attempt)
-  local us = open_us
-  for _ = 2, attempt do us = min(open_max_us, floor(us * factor)) end
+  local us = v[OPEN_US]
+  for _ = 2, attempt do us = min(v[OPEN_MAX_US], floor(us * v[FACTOR])) end
   return us
 end
 
-local function trip(state)
-  state.attempt = min(attempts_max, state.attempt + 1)
-  enter(state, open)
-  local us = open_for(state.attempt)
-  state.until_us = now + us + floor(us * jitter * random)
+local function trip()
+  c[ATTEMPT] = min(ATTEMPTS_MAX, c[ATTEMPT] + 1)
+  enter(OPEN)
+  local us = open_for(c[ATTEMPT])
+  c[UNTIL_US] = now + us + floor(us * v[JITTER] * v[RANDOM])
 end
 
 -- Counts in the newest slot. Answers whether the window has what opens it.
-local function count(state, failures, successes)
-  local counts = state.counts
-  local slot = (now - now % slot_us) / slot_us
+local function count(failures, successes)
+  local slot = (now - now % v[SLOT_US]) / v[SLOT_US]
   -- A clock that stepped back by more than a window left slots that would never be forgotten.
-  if #counts == 0 or slot - state.slot >= slots or state.slot - slot >= slots then
-    for i = 1, 2 * slots do counts[i] = 0 end
-    state.slot = slot
+  if slot - c[SLOT] >= SLOTS or c[SLOT] - slot >= SLOTS then
+    forget_counts()
+    c[SLOT] = slot
   end
-  while state.slot < slot do
-    state.slot = state.slot + 1
-    local place = state.slot % slots + 1
-    counts[place], counts[place + slots] = 0, 0
+  while c[SLOT] < slot do
+    c[SLOT] = c[SLOT] + 1
+    local place = COUNTS + c[SLOT] % SLOTS
+    c[place], c[place + SLOTS] = 0, 0
   end
-  local place = state.slot % slots + 1
-  counts[place], counts[place + slots] = counts[place] + failures, counts[place + slots] + successes
+  local place = COUNTS + c[SLOT] % SLOTS
+  c[place], c[place + SLOTS] = c[place] + failures, c[place + SLOTS] + successes
   local failed, calls = 0, 0
-  for i = 1, slots do
-    failed, calls = failed + counts[i], calls + counts[i] + counts[i + slots]
+  for i = COUNTS, COUNTS + SLOTS - 1 do
+    failed, calls = failed + c[i], calls + c[i] + c[i + SLOTS]
   end
-  if calls < volume_min then return false end
-  if failures_max > 0 and failed >= failures_max then return true end
-  return rate_ppm > 0 and failed > 0 and failed * ppm >= rate_ppm * calls
+  if calls < v[VOLUME_MIN] then return false end
+  if v[FAILURES_MAX] > 0 and failed >= v[FAILURES_MAX] then return true end
+  return v[RATE_PPM] > 0 and failed > 0 and failed * PPM >= v[RATE_PPM] * calls
 end
 
--- Answers the status, and whether the state is to be stored.
-local function report(state, generation, failures, successes, ticket)
-  if generation ~= state.generation then
-    return stale, false
-  elseif state.forced ~= forced_no or is_held(state) then
+-- Answers the status, and whether the circuit is to be stored.
+local function report(generation, failures, successes, ticket)
+  if generation ~= c[GENERATION] then
+    return STEP_STALE, false
+  elseif c[FORCED] ~= FORCED_NO or is_held() then
     -- What is ordered holds, whatever the calls say.
-    return done, false
-  elseif state.phase == closed and ticket == 0 then
-    if failures + successes == 0 then return done, false end
-    if count(state, failures, successes) then trip(state) end
-    return done, true
+    return STEP_DONE, false
+  elseif c[PHASE] == CLOSED and ticket == 0 then
+    if failures + successes == 0 then return STEP_DONE, false end
+    if count(failures, successes) then trip() end
+    return STEP_DONE, true
   end
-  local others = state.phase == half_open and without_ticket(state.probes, ticket)
-  if not others then return stale, false end
-  state.probes = others
+  local others = c[PHASE] == HALF_OPEN and without_ticket(probes, ticket)
+  if not others then return STEP_STALE, false end
+  probes = others
   if failures > 0 then
-    trip(state)
+    trip()
   elseif successes > 0 then
-    state.successes = state.successes + 1
-    if state.successes >= successes_min then
-      state.attempt = 0
-      enter(state, closed)
+    c[SUCCESSES] = c[SUCCESSES] + 1
+    if c[SUCCESSES] >= v[SUCCESSES_MIN] then
+      c[ATTEMPT] = 0
+      enter(CLOSED)
     end
   end
-  return done, true
+  return STEP_DONE, true
 end
 
--- Answers the status, the ticket, and whether the state is to be stored.
-local function step(state, op, generation, a, b, ticket)
-  if op == op_look or op == op_acquire then
-    if wait_of(state) > 0 then return refused, 0, false end
-    if op == op_look or state.phase == closed or state.forced ~= forced_no then return done, 0, false end
-    if state.phase == open then enter(state, half_open) end
-    local own = next_ticket(state)
-    local probes = state.probes
-    probes[#probes + 1], probes[#probes + 2] = own, now + lease_us
-    return done, own, true
-  elseif op == op_report then
-    local status, write = report(state, generation, a, b, ticket)
+-- Answers the status, the ticket, and whether the circuit is to be stored.
+local function step(op, generation, a, b, ticket)
+  if op == STEP_LOOK or op == STEP_ACQUIRE then
+    if wait_of() > 0 then return STEP_REFUSED, 0, false end
+    if op == STEP_LOOK or c[PHASE] == CLOSED or c[FORCED] ~= FORCED_NO then return STEP_DONE, 0, false end
+    if c[PHASE] == OPEN then enter(HALF_OPEN) end
+    local own = next_ticket()
+    probes[#probes + 1], probes[#probes + 2] = own, now + v[LEASE_US]
+    return STEP_DONE, own, true
+  elseif op == STEP_REPORT then
+    local status, write = report(generation, a, b, ticket)
     return status, 0, write
-  elseif op == op_force then
-    state.forced, state.forced_until_us = a, 0
-    if a ~= forced_no then state.forced_until_us = now + b end
-    disturb(state)
-    return done, 0, true
-  elseif op == op_isolate then
-    local isolations = state.isolations
-    if #isolations >= 2 * isolations_max then return bad_request, 0, false end
-    disturb(state)
-    local own = next_ticket(state)
+  elseif op == STEP_FORCE then
+    c[FORCED], c[FORCED_UNTIL_US] = a, 0
+    if a ~= FORCED_NO then c[FORCED_UNTIL_US] = now + b end
+    disturb()
+    return STEP_DONE, 0, true
+  elseif op == STEP_ISOLATE then
+    if #isolations >= 2 * ISOLATIONS_MAX then return BAD_CHECK, 0, false end
+    disturb()
+    local own = next_ticket()
     isolations[#isolations + 1], isolations[#isolations + 2] = own, now + a
-    return done, own, true
-  elseif op == op_release then
-    local others = without_ticket(state.isolations, ticket)
-    if not others then return stale, 0, false end
-    state.isolations = others
-    return done, 0, true
-  elseif op == op_reset then
-    state.attempt, state.forced, state.forced_until_us, state.isolations = 0, forced_no, 0, {}
-    enter(state, closed)
-    return done, 0, true
-  elseif op == op_adopt and generation > state.generation then
-    enter(state, open)
-    state.generation, state.until_us, state.attempt = generation, a, b
-    return done, 0, true
+    return STEP_DONE, own, true
+  elseif op == STEP_RELEASE then
+    local others = without_ticket(isolations, ticket)
+    if not others then return STEP_STALE, 0, false end
+    isolations = others
+    return STEP_DONE, 0, true
+  elseif op == STEP_RESET then
+    c[ATTEMPT], c[FORCED], c[FORCED_UNTIL_US], isolations = 0, FORCED_NO, 0, {}
+    enter(CLOSED)
+    return STEP_DONE, 0, true
+  elseif op == STEP_ADOPT and generation > c[GENERATION] then
+    enter(OPEN)
+    c[GENERATION], c[UNTIL_US], c[ATTEMPT] = generation, a, b
+    return STEP_DONE, 0, true
   end
-  return stale, 0, false
+  return STEP_STALE, 0, false
 end
 
 -- Until then it matters: counts, tickets, and an opening for as long again after its probe was due.
-local function end_of(state)
-  local ends = max(now + (slots + 1) * slot_us, now + lease_us, state.forced_until_us)
-  for i = 2, #state.isolations, 2 do ends = max(ends, state.isolations[i]) end
-  if state.phase ~= closed then
-    ends = max(ends, max(state.until_us, now + lease_us) + open_for(state.attempt))
+local function end_of()
+  local ends = max(now + (SLOTS + 1) * v[SLOT_US], now + v[LEASE_US], c[FORCED_UNTIL_US])
+  for i = 2, #isolations, 2 do ends = max(ends, isolations[i]) end
+  if c[PHASE] ~= CLOSED then
+    ends = max(ends, max(c[UNTIL_US], now + v[LEASE_US]) + open_for(c[ATTEMPT]))
   end
   return ends
 end
 
 -- Half of what is exact, so that a time counted from now is exact as well.
-local function is_request(op, generation, a, b, ticket)
-  for _, number in ipairs({ op, generation, a, b, ticket }) do
-    if not (number >= 0 and number < exact_max / 2 and number % 1 == 0) then return false end
+local function is_request(at)
+  for i = at + 1, at + CIRCUIT_STEP do
+    if not (v[i] >= 0 and v[i] < EXACT_HALF and v[i] % 1 == 0) then return false end
   end
-  return op >= op_look and op <= op_adopt and (op ~= op_force or a <= forced_closed) and (op ~= op_adopt or b <= attempts_max)
+  local op, a, b = v[at + 1], v[at + 3], v[at + 4]
+  return op >= STEP_LOOK and op <= STEP_ADOPT and (op ~= STEP_FORCE or a <= FORCED_CLOSED) and (op ~= STEP_ADOPT or b <= ATTEMPTS_MAX)
 end
 
-local o = { 1, now, steps }
+local o = { WIRE, now, steps }
 for i = 1, steps do
-  local at = head + plan_length + step_length * (i - 1)
-  local op, generation, a, b, ticket = v[at + 1], v[at + 2], v[at + 3], v[at + 4], v[at + 5]
+  local at, r = BLOCK_HEAD + CIRCUIT_PLAN + CIRCUIT_STEP * (i - 1), 3 + 8 * (i - 1)
   local text = try('GET', KEYS[i])
-  local state, status, own, write, before
+  local status
   if type(text) == 'table' then
-    status = wrong_type
-  elseif not is_request(op, generation, a, b, ticket) then
-    status = bad_request
-  else
-    if text then state = circuit_of(text) else state = fresh() end
-    if not state then status = foreign_value end
+    status = WRONG_TYPE
+  elseif not is_request(at) then
+    status = BAD_CHECK
+  elseif not text then
+    fresh()
+  elseif not load(text) then
+    status = FOREIGN_VALUE
   end
-  local r = 3 + 8 * (i - 1)
-  if state then
-    settle(state)
-    before = shown(state)
-    status, own, write = step(state, op, generation, a, b, ticket)
-    if write then
-      state.end_us = end_of(state)
-      local left_us = state.end_us - now
-      call('SET', KEYS[i], text_of(state), 'PX', max(ttl_min_ms, 1, (left_us + 999 - (left_us + 999) % 1000) / 1000))
-    end
-    local phase = shown(state)
-    o[r + 1], o[r + 2], o[r + 4], o[r + 5] = status, phase, state.generation, wait_of(state)
-    o[r + 3] = is_held(state) and forced_open or state.forced
-    o[r + 6], o[r + 7], o[r + 8] = own, phase == before and -1 or before, state.attempt
-  else
+  if status then
     o[r + 1], o[r + 2], o[r + 3], o[r + 4], o[r + 5], o[r + 6], o[r + 7], o[r + 8] = status, 0, 0, 0, 0, 0, -1, 0
+  else
+    settle()
+    local before = shown()
+    local own, write
+    status, own, write = step(v[at + 1], v[at + 2], v[at + 3], v[at + 4], v[at + 5])
+    if write then
+      c[END_US] = end_of()
+      local left_us = c[END_US] - now
+      call('SET', KEYS[i], text_of_circuit(), 'PX', max(ttl_min_ms, 1, (left_us + 999 - (left_us + 999) % 1000) / 1000))
+    end
+    local phase = shown()
+    o[r + 1], o[r + 2], o[r + 3], o[r + 4] = status, phase, is_held() and FORCED_OPEN or c[FORCED], c[GENERATION]
+    o[r + 5], o[r + 6], o[r + 7], o[r + 8] = wait_of(), own, phase == before and -1 or before, c[ATTEMPT]
   end
 end
 return pack('<' .. string.rep('d', #o), unpack(o))

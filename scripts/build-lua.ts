@@ -8,7 +8,7 @@
  *                                               of package.json: the library of functions is named after it
  *
  * An include is expanded in place, at the indentation of its line, out of `include/` beside the file. Comments and blank lines stay in the source. A name
- * in capitals that `include/constants.lua` defines becomes its number.
+ * in capitals that `include/constants.lua` or `circuit_constants.lua` defines becomes its number.
  */
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -51,7 +51,8 @@ const { version } = z
   .parse(JSON.parse(readFileSync(join(luaDir, '../package.json'), 'utf8')))
 
 const constants = new Map(
-  readLines('include/constants')
+  ['include/constants', 'include/circuit_constants']
+    .flatMap(readLines)
     .map(line => /^([A-Z][A-Z0-9_]+) = (-?\d+|'[^']+')$/.exec(line))
     .filter(match => match !== null)
     .map(([, name, value]) => [name as string, value as string]),

@@ -1,12 +1,5 @@
 local call, try, floor, max, min = redis.call, redis.pcall, math.floor, math.max, math.min
 local pack, unpack_doubles = struct.pack, struct.unpack
-local plan_length, step_length, head, steps_max = 11, 5, 4, 256
-local exact_max, injected_ttl_min_ms = 9007199254740992, 3600000
-local state_version, state_head, slots, isolations_max, attempts_max, ppm = 1, 13, 10, 16, 64, 1000000
-local closed, open, half_open = 0, 1, 2
-local forced_no, forced_open, forced_closed = 0, 1, 2
-local refused, done, stale, wrong_type, foreign_value, bad_request = 0, 1, 2, -2, -3, -5
-local op_look, op_acquire, op_report, op_force, op_isolate, op_release, op_reset, op_adopt = 1, 2, 3, 4, 5, 6, 7, 8
 local function doubles_of(text, count)
   local numbers = { unpack_doubles('<' .. string.rep('d', count), text) }
   numbers[count + 1] = nil
@@ -14,75 +7,56 @@ local function doubles_of(text, count)
 end
 local bytes = #(ARGV[1] or '')
 local steps = #KEYS
-if steps < 1 or steps > steps_max or bytes ~= 8 * (head + plan_length + step_length * steps) then
+if steps < 1 or steps > 256 or bytes ~= 8 * (4 + 11 + 5 * steps) then
   return redis.error_reply('SLUICE the block has ' .. bytes .. ' bytes; ' .. steps .. ' steps take another count, and are 1 to '
-    .. steps_max)
+    .. 256)
 end
 local v = doubles_of(ARGV[1], bytes / 8)
 if v[1] ~= 1 or v[4] ~= steps then
   return redis.error_reply('SLUICE the block speaks version ' .. v[1] .. ' and has ' .. v[4] .. ' steps; this script speaks 1, and '
     .. steps .. ' keys were given')
 end
-local now, random, ttl_min_ms = v[2], v[3], 0
+local now, ttl_min_ms = v[2], 0
 if now == 0 then
   local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 else
-  ttl_min_ms = injected_ttl_min_ms
+  ttl_min_ms = 3600000
 end
-if not (now >= 473385600000000 and now < 2633000000000000 and now % 1 == 0 and random >= 0 and random <= 1) then
+if not (now >= 473385600000000 and now < 2633000000000000 and now % 1 == 0 and v[3] >= 0 and v[3] <= 1) then
   return redis.error_reply('SLUICE now is ' .. now .. ' us; it must be an integer from 1985 to 2053, with a random number up to 1')
 end
-local failures_max, rate_ppm, volume_min, slot_us, successes_min = v[5], v[6], v[7], v[8], v[9]
-local open_us, factor, open_max_us, jitter, probes_max, lease_us = v[10], v[11], v[12], v[13], v[14], v[15]
-if not (slot_us >= 1 and successes_min >= 1 and open_us >= 1 and factor >= 1 and open_max_us >= open_us and jitter >= 0 and jitter <= 1
-  and probes_max >= 1 and lease_us >= 1) then
+if not (v[8] >= 1 and v[9] >= 1 and v[10] >= 1 and v[11] >= 1 and v[12] >= v[10]
+  and v[13] >= 0 and v[13] <= 1 and v[14] >= 1 and v[15] >= 1) then
   return redis.error_reply('SLUICE the plan has a number that no breaker goes by')
 end
+local c, isolations, probes
 local function fresh()
-  return {
-    end_us = 0, phase = closed, generation = 0, attempt = 0, until_us = 0, successes = 0, serial = 0, forced = forced_no,
-    forced_until_us = 0, isolations = {}, probes = {}, slot = 0, counts = {},
-  }
+  isolations, probes = {}, {}
+  c = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 end
-local function circuit_of(text)
+local function load(text)
   local length = #text / 8
-  if length % 1 ~= 0 or length < state_head or length > 7000 then return nil end
-  local n = doubles_of(text, length)
-  if n[1] ~= state_version then return nil end
-  for i = 1, length do
-    if not (n[i] >= 0 and n[i] < exact_max and n[i] % 1 == 0) then return nil end
+  if length % 1 ~= 0 or length < 33 or length > 512 then return false end
+  c = doubles_of(text, length)
+  if c[1] ~= 1 then return false end
+  for i = 2, length do
+    if not (c[i] >= 0 and c[i] < 9007199254740992 and c[i] % 1 == 0) then return false end
   end
-  local isolated, probing, counted = n[11], n[12], n[13]
-  if n[3] > half_open or n[9] > forced_closed or counted > 1 then return nil end
-  if length ~= state_head + 2 * isolated + 2 * probing + (1 + 2 * slots) * counted then return nil end
-  local state = {
-    end_us = n[2], phase = n[3], generation = n[4], attempt = n[5], until_us = n[6], successes = n[7], serial = n[8], forced = n[9],
-    forced_until_us = n[10], isolations = {}, probes = {}, slot = 0, counts = {},
-  }
-  local at = state_head
-  for i = 1, 2 * isolated do state.isolations[i] = n[at + i] end
-  at = at + 2 * isolated
-  for i = 1, 2 * probing do state.probes[i] = n[at + i] end
-  at = at + 2 * probing
-  if counted == 1 then
-    state.slot = n[at + 1]
-    for i = 1, 2 * slots do state.counts[i] = n[at + 1 + i] end
-  end
-  return state
+  if c[3] > 2 or c[9] > 2 then return false end
+  if length ~= 33 + 2 * c[11] + 2 * c[12] then return false end
+  isolations, probes = {}, {}
+  local at = 33 + 2 * c[11]
+  for i = 33 + 1, at do isolations[i - 33], c[i] = c[i], nil end
+  for i = at + 1, length do probes[i - at], c[i] = c[i], nil end
+  return true
 end
-local function text_of(state)
-  local n = {
-    state_version, state.end_us, state.phase, state.generation, state.attempt, state.until_us, state.successes, state.serial,
-    state.forced, state.forced_until_us, #state.isolations / 2, #state.probes / 2, #state.counts > 0 and 1 or 0,
-  }
-  for i = 1, #state.isolations do n[#n + 1] = state.isolations[i] end
-  for i = 1, #state.probes do n[#n + 1] = state.probes[i] end
-  if #state.counts > 0 then
-    n[#n + 1] = state.slot
-    for i = 1, 2 * slots do n[#n + 1] = state.counts[i] end
-  end
-  return pack('<' .. string.rep('d', #n), unpack(n))
+local function text_of_circuit()
+  c[11], c[12] = #isolations / 2, #probes / 2
+  for i = 1, #isolations do c[33 + i] = isolations[i] end
+  local at = 33 + #isolations
+  for i = 1, #probes do c[at + i] = probes[i] end
+  return pack('<' .. string.rep('d', at + #probes), unpack(c))
 end
 local function without_ended(tickets)
   local kept = {}
@@ -91,9 +65,9 @@ local function without_ended(tickets)
   end
   return kept
 end
-local function next_ticket(state)
-  state.serial = max(state.serial + 1, now)
-  return state.serial
+local function next_ticket()
+  c[8] = max(c[8] + 1, now)
+  return c[8]
 end
 local function without_ticket(tickets, ticket)
   for i = 1, #tickets, 2 do
@@ -103,199 +77,201 @@ local function without_ticket(tickets, ticket)
     end
   end
 end
-local function settle(state)
-  if state.end_us <= now then
-    state.phase, state.generation, state.attempt, state.until_us = closed, 0, 0, 0
-    state.successes, state.serial, state.probes, state.counts, state.slot = 0, 0, {}, {}, 0
+local function forget_counts()
+  for i = 13, 33 do c[i] = 0 end
+end
+local function settle()
+  if c[2] <= now then
+    c[3], c[4], c[5], c[6], c[7], c[8] = 0, 0, 0, 0, 0, 0
+    probes = {}
+    forget_counts()
   end
-  if state.forced_until_us <= now then state.forced, state.forced_until_us = forced_no, 0 end
-  state.isolations = without_ended(state.isolations)
-  state.probes = without_ended(state.probes)
+  if c[10] <= now then c[9], c[10] = 0, 0 end
+  if #isolations > 0 then isolations = without_ended(isolations) end
+  if #probes > 0 then probes = without_ended(probes) end
 end
-local function is_held(state)
-  return state.forced == forced_open or #state.isolations > 0
+local function is_held()
+  return c[9] == 1 or #isolations > 0
 end
-local function shown(state)
-  if is_held(state) then return open end
-  if state.forced == forced_closed then return closed end
-  return state.phase
+local function shown()
+  if is_held() then return 1 end
+  if c[9] == 2 then return 0 end
+  return c[3]
 end
-local function wait_of(state)
-  if is_held(state) then
+local function wait_of()
+  if is_held() then
     local held_until = 0
-    if state.forced == forced_open then held_until = state.forced_until_us end
-    for i = 2, #state.isolations, 2 do held_until = max(held_until, state.isolations[i]) end
+    if c[9] == 1 then held_until = c[10] end
+    for i = 2, #isolations, 2 do held_until = max(held_until, isolations[i]) end
     return held_until - now
   end
-  if state.forced == forced_closed or state.phase == closed then return 0 end
-  if state.phase == open then
-    local wait = state.until_us - now
-    if wait > 0 and wait <= 2 * open_max_us then return wait end
+  if c[9] == 2 or c[3] == 0 then return 0 end
+  if c[3] == 1 then
+    local wait = c[6] - now
+    if wait > 0 and wait <= 2 * v[12] then return wait end
     return 0
   end
-  local under_way = #state.probes / 2
-  if under_way < probes_max and under_way + state.successes < successes_min then return 0 end
+  local under_way = #probes / 2
+  if under_way < v[14] and under_way + c[7] < v[9] then return 0 end
   local first = 0
-  for i = 2, #state.probes, 2 do
-    if first == 0 or state.probes[i] < first then first = state.probes[i] end
+  for i = 2, #probes, 2 do
+    if first == 0 or probes[i] < first then first = probes[i] end
   end
   if first == 0 then return 0 end
   return first - now
 end
-local function enter(state, phase)
-  state.phase, state.generation = phase, max(state.generation + 1, now)
-  state.until_us, state.successes, state.probes, state.counts, state.slot = 0, 0, {}, {}, 0
+local function enter(phase)
+  c[3], c[4], c[6], c[7] = phase, max(c[4] + 1, now), 0, 0
+  probes = {}
+  forget_counts()
 end
-local function disturb(state)
-  if state.phase == closed then
-    state.generation = max(state.generation + 1, now)
+local function disturb()
+  if c[3] == 0 then
+    c[4] = max(c[4] + 1, now)
     return
   end
-  local until_us, was_open = state.until_us, state.phase == open
-  enter(state, open)
-  state.until_us = was_open and until_us or now
+  local until_us, was_open = c[6], c[3] == 1
+  enter(1)
+  c[6] = was_open and until_us or now
 end
 local function open_for(attempt)
-  local us = open_us
-  for _ = 2, attempt do us = min(open_max_us, floor(us * factor)) end
+  local us = v[10]
+  for _ = 2, attempt do us = min(v[12], floor(us * v[11])) end
   return us
 end
-local function trip(state)
-  state.attempt = min(attempts_max, state.attempt + 1)
-  enter(state, open)
-  local us = open_for(state.attempt)
-  state.until_us = now + us + floor(us * jitter * random)
+local function trip()
+  c[5] = min(64, c[5] + 1)
+  enter(1)
+  local us = open_for(c[5])
+  c[6] = now + us + floor(us * v[13] * v[3])
 end
-local function count(state, failures, successes)
-  local counts = state.counts
-  local slot = (now - now % slot_us) / slot_us
-  if #counts == 0 or slot - state.slot >= slots or state.slot - slot >= slots then
-    for i = 1, 2 * slots do counts[i] = 0 end
-    state.slot = slot
+local function count(failures, successes)
+  local slot = (now - now % v[8]) / v[8]
+  if slot - c[13] >= 10 or c[13] - slot >= 10 then
+    forget_counts()
+    c[13] = slot
   end
-  while state.slot < slot do
-    state.slot = state.slot + 1
-    local place = state.slot % slots + 1
-    counts[place], counts[place + slots] = 0, 0
+  while c[13] < slot do
+    c[13] = c[13] + 1
+    local place = 14 + c[13] % 10
+    c[place], c[place + 10] = 0, 0
   end
-  local place = state.slot % slots + 1
-  counts[place], counts[place + slots] = counts[place] + failures, counts[place + slots] + successes
+  local place = 14 + c[13] % 10
+  c[place], c[place + 10] = c[place] + failures, c[place + 10] + successes
   local failed, calls = 0, 0
-  for i = 1, slots do
-    failed, calls = failed + counts[i], calls + counts[i] + counts[i + slots]
+  for i = 14, 14 + 10 - 1 do
+    failed, calls = failed + c[i], calls + c[i] + c[i + 10]
   end
-  if calls < volume_min then return false end
-  if failures_max > 0 and failed >= failures_max then return true end
-  return rate_ppm > 0 and failed > 0 and failed * ppm >= rate_ppm * calls
+  if calls < v[7] then return false end
+  if v[5] > 0 and failed >= v[5] then return true end
+  return v[6] > 0 and failed > 0 and failed * 1000000 >= v[6] * calls
 end
-local function report(state, generation, failures, successes, ticket)
-  if generation ~= state.generation then
-    return stale, false
-  elseif state.forced ~= forced_no or is_held(state) then
-    return done, false
-  elseif state.phase == closed and ticket == 0 then
-    if failures + successes == 0 then return done, false end
-    if count(state, failures, successes) then trip(state) end
-    return done, true
+local function report(generation, failures, successes, ticket)
+  if generation ~= c[4] then
+    return 2, false
+  elseif c[9] ~= 0 or is_held() then
+    return 1, false
+  elseif c[3] == 0 and ticket == 0 then
+    if failures + successes == 0 then return 1, false end
+    if count(failures, successes) then trip() end
+    return 1, true
   end
-  local others = state.phase == half_open and without_ticket(state.probes, ticket)
-  if not others then return stale, false end
-  state.probes = others
+  local others = c[3] == 2 and without_ticket(probes, ticket)
+  if not others then return 2, false end
+  probes = others
   if failures > 0 then
-    trip(state)
+    trip()
   elseif successes > 0 then
-    state.successes = state.successes + 1
-    if state.successes >= successes_min then
-      state.attempt = 0
-      enter(state, closed)
+    c[7] = c[7] + 1
+    if c[7] >= v[9] then
+      c[5] = 0
+      enter(0)
     end
   end
-  return done, true
+  return 1, true
 end
-local function step(state, op, generation, a, b, ticket)
-  if op == op_look or op == op_acquire then
-    if wait_of(state) > 0 then return refused, 0, false end
-    if op == op_look or state.phase == closed or state.forced ~= forced_no then return done, 0, false end
-    if state.phase == open then enter(state, half_open) end
-    local own = next_ticket(state)
-    local probes = state.probes
-    probes[#probes + 1], probes[#probes + 2] = own, now + lease_us
-    return done, own, true
-  elseif op == op_report then
-    local status, write = report(state, generation, a, b, ticket)
+local function step(op, generation, a, b, ticket)
+  if op == 1 or op == 2 then
+    if wait_of() > 0 then return 0, 0, false end
+    if op == 1 or c[3] == 0 or c[9] ~= 0 then return 1, 0, false end
+    if c[3] == 1 then enter(2) end
+    local own = next_ticket()
+    probes[#probes + 1], probes[#probes + 2] = own, now + v[15]
+    return 1, own, true
+  elseif op == 3 then
+    local status, write = report(generation, a, b, ticket)
     return status, 0, write
-  elseif op == op_force then
-    state.forced, state.forced_until_us = a, 0
-    if a ~= forced_no then state.forced_until_us = now + b end
-    disturb(state)
-    return done, 0, true
-  elseif op == op_isolate then
-    local isolations = state.isolations
-    if #isolations >= 2 * isolations_max then return bad_request, 0, false end
-    disturb(state)
-    local own = next_ticket(state)
+  elseif op == 4 then
+    c[9], c[10] = a, 0
+    if a ~= 0 then c[10] = now + b end
+    disturb()
+    return 1, 0, true
+  elseif op == 5 then
+    if #isolations >= 2 * 16 then return -5, 0, false end
+    disturb()
+    local own = next_ticket()
     isolations[#isolations + 1], isolations[#isolations + 2] = own, now + a
-    return done, own, true
-  elseif op == op_release then
-    local others = without_ticket(state.isolations, ticket)
-    if not others then return stale, 0, false end
-    state.isolations = others
-    return done, 0, true
-  elseif op == op_reset then
-    state.attempt, state.forced, state.forced_until_us, state.isolations = 0, forced_no, 0, {}
-    enter(state, closed)
-    return done, 0, true
-  elseif op == op_adopt and generation > state.generation then
-    enter(state, open)
-    state.generation, state.until_us, state.attempt = generation, a, b
-    return done, 0, true
+    return 1, own, true
+  elseif op == 6 then
+    local others = without_ticket(isolations, ticket)
+    if not others then return 2, 0, false end
+    isolations = others
+    return 1, 0, true
+  elseif op == 7 then
+    c[5], c[9], c[10], isolations = 0, 0, 0, {}
+    enter(0)
+    return 1, 0, true
+  elseif op == 8 and generation > c[4] then
+    enter(1)
+    c[4], c[6], c[5] = generation, a, b
+    return 1, 0, true
   end
-  return stale, 0, false
+  return 2, 0, false
 end
-local function end_of(state)
-  local ends = max(now + (slots + 1) * slot_us, now + lease_us, state.forced_until_us)
-  for i = 2, #state.isolations, 2 do ends = max(ends, state.isolations[i]) end
-  if state.phase ~= closed then
-    ends = max(ends, max(state.until_us, now + lease_us) + open_for(state.attempt))
+local function end_of()
+  local ends = max(now + (10 + 1) * v[8], now + v[15], c[10])
+  for i = 2, #isolations, 2 do ends = max(ends, isolations[i]) end
+  if c[3] ~= 0 then
+    ends = max(ends, max(c[6], now + v[15]) + open_for(c[5]))
   end
   return ends
 end
-local function is_request(op, generation, a, b, ticket)
-  for _, number in ipairs({ op, generation, a, b, ticket }) do
-    if not (number >= 0 and number < exact_max / 2 and number % 1 == 0) then return false end
+local function is_request(at)
+  for i = at + 1, at + 5 do
+    if not (v[i] >= 0 and v[i] < 4503599627370496 and v[i] % 1 == 0) then return false end
   end
-  return op >= op_look and op <= op_adopt and (op ~= op_force or a <= forced_closed) and (op ~= op_adopt or b <= attempts_max)
+  local op, a, b = v[at + 1], v[at + 3], v[at + 4]
+  return op >= 1 and op <= 8 and (op ~= 4 or a <= 2) and (op ~= 8 or b <= 64)
 end
 local o = { 1, now, steps }
 for i = 1, steps do
-  local at = head + plan_length + step_length * (i - 1)
-  local op, generation, a, b, ticket = v[at + 1], v[at + 2], v[at + 3], v[at + 4], v[at + 5]
+  local at, r = 4 + 11 + 5 * (i - 1), 3 + 8 * (i - 1)
   local text = try('GET', KEYS[i])
-  local state, status, own, write, before
+  local status
   if type(text) == 'table' then
-    status = wrong_type
-  elseif not is_request(op, generation, a, b, ticket) then
-    status = bad_request
-  else
-    if text then state = circuit_of(text) else state = fresh() end
-    if not state then status = foreign_value end
+    status = -2
+  elseif not is_request(at) then
+    status = -5
+  elseif not text then
+    fresh()
+  elseif not load(text) then
+    status = -3
   end
-  local r = 3 + 8 * (i - 1)
-  if state then
-    settle(state)
-    before = shown(state)
-    status, own, write = step(state, op, generation, a, b, ticket)
-    if write then
-      state.end_us = end_of(state)
-      local left_us = state.end_us - now
-      call('SET', KEYS[i], text_of(state), 'PX', max(ttl_min_ms, 1, (left_us + 999 - (left_us + 999) % 1000) / 1000))
-    end
-    local phase = shown(state)
-    o[r + 1], o[r + 2], o[r + 4], o[r + 5] = status, phase, state.generation, wait_of(state)
-    o[r + 3] = is_held(state) and forced_open or state.forced
-    o[r + 6], o[r + 7], o[r + 8] = own, phase == before and -1 or before, state.attempt
-  else
+  if status then
     o[r + 1], o[r + 2], o[r + 3], o[r + 4], o[r + 5], o[r + 6], o[r + 7], o[r + 8] = status, 0, 0, 0, 0, 0, -1, 0
+  else
+    settle()
+    local before = shown()
+    local own, write
+    status, own, write = step(v[at + 1], v[at + 2], v[at + 3], v[at + 4], v[at + 5])
+    if write then
+      c[2] = end_of()
+      local left_us = c[2] - now
+      call('SET', KEYS[i], text_of_circuit(), 'PX', max(ttl_min_ms, 1, (left_us + 999 - (left_us + 999) % 1000) / 1000))
+    end
+    local phase = shown()
+    o[r + 1], o[r + 2], o[r + 3], o[r + 4] = status, phase, is_held() and 1 or c[9], c[4]
+    o[r + 5], o[r + 6], o[r + 7], o[r + 8] = wait_of(), own, phase == before and -1 or before, c[5]
   end
 end
 return pack('<' .. string.rep('d', #o), unpack(o))

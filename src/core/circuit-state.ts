@@ -40,7 +40,7 @@ export interface CircuitState {
   probes: number[]
   /** The newest slot that was counted in: its number since the Unix epoch. */
   slot: number
-  /** Failures, then successes, of each slot, at its number mod `SLOTS`; empty: nothing was counted. */
+  /** Failures, then successes, of each slot, at its number mod `SLOTS`. */
   counts: number[]
 }
 
@@ -57,12 +57,12 @@ export const freshCircuit = (): CircuitState => ({
   isolations: [],
   probes: [],
   slot: 0,
-  counts: [],
+  counts: Array(2 * SLOTS).fill(0),
 })
 
 const STATE_VERSION = 1
-const HEADER = 13
-const COUNTED = 1 + 2 * SLOTS
+const COUNTS = 13
+const HEADER = COUNTS + 2 * SLOTS
 
 /** The numbers that a store keeps. */
 export const circuitNumbers = (state: CircuitState): readonly number[] => [
@@ -78,10 +78,10 @@ export const circuitNumbers = (state: CircuitState): readonly number[] => [
   state.forcedUntilUs,
   state.isolations.length / 2,
   state.probes.length / 2,
-  state.counts.length > 0 ? 1 : 0,
+  state.slot,
+  ...state.counts,
   ...state.isolations,
   ...state.probes,
-  ...(state.counts.length > 0 ? [state.slot, ...state.counts] : []),
 ]
 
 /** Undefined where the numbers are no circuit of this version. */
@@ -90,16 +90,14 @@ export function circuitOf(numbers: readonly number[]): CircuitState | undefined 
   if (!numbers.every(number => Number.isSafeInteger(number) && number >= 0)) return undefined
   const [, endUs, phase, generation, attempt, untilUs, successes, serial, forced, forcedUntilUs] =
     numbers as readonly [number, number, Phase, number, number, number, number, number, Forced, number]
-  const [isolated, probing, counted] = numbers.slice(10, HEADER) as [number, number, number]
-  if (phase > Phase.halfOpen || forced > Forced.closed || counted > 1) return undefined
-  if (numbers.length !== HEADER + 2 * isolated + 2 * probing + COUNTED * counted) return undefined
+  const [isolated, probing, slot] = numbers.slice(10, COUNTS) as [number, number, number]
+  if (phase > Phase.halfOpen || forced > Forced.closed) return undefined
+  if (numbers.length !== HEADER + 2 * isolated + 2 * probing) return undefined
   const probes = HEADER + 2 * isolated
-  const counts = probes + 2 * probing
   return {
-    ...{ endUs, phase, generation, attempt, untilUs, successes, serial, forced, forcedUntilUs },
+    ...{ endUs, phase, generation, attempt, untilUs, successes, serial, forced, forcedUntilUs, slot },
+    counts: numbers.slice(COUNTS, HEADER),
     isolations: numbers.slice(HEADER, probes),
-    probes: numbers.slice(probes, counts),
-    slot: numbers[counts] ?? 0,
-    counts: numbers.slice(counts + 1),
+    probes: numbers.slice(probes),
   }
 }

@@ -96,8 +96,7 @@ function settle(state: CircuitState, now: number): void {
     state.successes = 0
     state.serial = 0
     state.probes.length = 0
-    state.counts.length = 0
-    state.slot = 0
+    forgetCounts(state)
   }
   if (state.forcedUntilUs <= now) {
     state.forced = Forced.no
@@ -173,8 +172,12 @@ function enter(state: CircuitState, phase: Phase, now: number): void {
   state.untilUs = 0
   state.successes = 0
   state.probes.length = 0
-  state.counts.length = 0
+  forgetCounts(state)
+}
+
+function forgetCounts(state: CircuitState): void {
   state.slot = 0
+  state.counts.fill(0)
 }
 
 /** An order of an operator: probes under way are void, and the next one is due when the order ends. */
@@ -232,8 +235,8 @@ function count(
   const { counts } = state
   const slot = fdiv(now, plan.slotUs)
   // A clock that stepped back by more than a window left slots that would never be forgotten.
-  if (counts.length === 0 || Math.abs(slot - state.slot) >= SLOTS) {
-    for (let i = 0; i < 2 * SLOTS; i++) counts[i] = 0
+  if (Math.abs(slot - state.slot) >= SLOTS) {
+    forgetCounts(state)
     state.slot = slot
   }
   while (state.slot < slot) {

@@ -1,0 +1,63 @@
+-- Names for the numbers of `breaker`, as `constants.lua` has those of the other scripts.
+
+-- the wire; STEP_… are operations and statuses of a step
+BLOCK_HEAD = 4
+CIRCUIT_PLAN = 11
+CIRCUIT_STEP = 5
+STEPS_MAX = 256
+STEP_LOOK = 1
+STEP_ACQUIRE = 2
+STEP_REPORT = 3
+STEP_FORCE = 4
+STEP_ISOLATE = 5
+STEP_RELEASE = 6
+STEP_RESET = 7
+STEP_ADOPT = 8
+STEP_REFUSED = 0
+STEP_DONE = 1
+STEP_STALE = 2
+
+-- places in the block
+RANDOM = 3
+FAILURES_MAX = 5
+RATE_PPM = 6
+VOLUME_MIN = 7
+SLOT_US = 8
+SUCCESSES_MIN = 9
+OPEN_US = 10
+FACTOR = 11
+OPEN_MAX_US = 12
+JITTER = 13
+PROBES_MAX = 14
+LEASE_US = 15
+
+-- places in a circuit: ten slots of failures from COUNTS on, then ten of successes
+END_US = 2
+PHASE = 3
+GENERATION = 4
+ATTEMPT = 5
+UNTIL_US = 6
+SUCCESSES = 7
+SERIAL = 8
+FORCED = 9
+FORCED_UNTIL_US = 10
+ISOLATIONS = 11
+PROBES = 12
+SLOT = 13
+COUNTS = 14
+CIRCUIT_HEAD = 33
+
+-- circuits
+CLOSED = 0
+OPEN = 1
+HALF_OPEN = 2
+FORCED_NO = 0
+FORCED_OPEN = 1
+FORCED_CLOSED = 2
+CIRCUIT_VERSION = 1
+CIRCUIT_DOUBLES_MAX = 512
+SLOTS = 10
+ISOLATIONS_MAX = 16
+ATTEMPTS_MAX = 64
+PPM = 1000000
+EXACT_HALF = 4503599627370496
