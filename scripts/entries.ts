@@ -18,6 +18,7 @@ export const entries = {
   'express-rate-limit': 'src/middleware/express-rate-limit.ts',
   'fastify-rate-limit': 'src/middleware/fastify-rate-limit.ts',
   'rate-limiter-flexible': 'src/compat/flexible/index.ts',
+  mcp: 'src/middleware/mcp.ts',
   prometheus: 'src/metrics/prometheus.ts',
   opentelemetry: 'src/metrics/opentelemetry.ts',
   cli: 'src/cli/main.ts',
@@ -40,6 +41,7 @@ export const publicModules: Readonly<Record<string, string>> = {
   'sluice/express-rate-limit': entries['express-rate-limit'],
   'sluice/fastify-rate-limit': entries['fastify-rate-limit'],
   'sluice/rate-limiter-flexible': entries['rate-limiter-flexible'],
+  'sluice/mcp': entries.mcp,
   'sluice/prometheus': entries.prometheus,
   'sluice/opentelemetry': entries.opentelemetry,
 }

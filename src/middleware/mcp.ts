@@ -1,0 +1,104 @@
+/** `sluice/mcp`: limits for servers of the Model Context Protocol, by its official SDK (`docs/mcp.md`). */
+import { OptionError } from '../errors.js'
+import type { Limiter } from '../limiter/types.js'
+import type { McpExtra, McpRequest } from './mcp/mcp-call.js'
+import { McpLimit } from './mcp/mcp-limit.js'
+import { assertMcpOptions, type McpLimitOptions } from './mcp/mcp-options.js'
+import type { McpRefusal } from './mcp/mcp-refusal.js'
+
+export type { McpExtra, McpRequest } from './mcp/mcp-call.js'
+export type { McpLimitOptions, McpLimits, McpRate } from './mcp/mcp-options.js'
+export { type McpRefusalData, RATE_LIMITED_CODE, UNAVAILABLE_CODE } from './mcp/mcp-refusal.js'
+
+/** What `limitMcp` takes: `McpServer` of the SDK, or the `Server` beneath it. */
+export interface LimitedServer {
+  close(): Promise<void>
+}
+
+/** What `limitMcp` answers. */
+export interface LimitedMcp extends AsyncDisposable {
+  /** Who decides: yours, or the one that was made. */
+  readonly limiter: Limiter
+  /** Closes the limiter if it was made here; yours stays open. */
+  close(): Promise<void>
+}
+
+type Handler = (request: McpRequest, extra: McpExtra) => Promise<unknown>
+
+/** What is used of the SDK's `Server`. Its handlers are looked up by method when a request comes. */
+interface SdkServer {
+  readonly _requestHandlers: Map<string, Handler>
+  fallbackRequestHandler?: Handler | undefined
+}
+
+/**
+ * Limits the requests of a server: `limitMcp(server, { tools: { search: '10/m', 'db_*': '2/s' } })`. Before or after its tools are
+ * registered, and before or after it is connected. A refused request does not reach its handler.
+ *
+ * @throws OptionError, PolicyError
+ */
+export function limitMcp(server: LimitedServer, options: McpLimitOptions): LimitedMcp {
+  assertMcpOptions(options)
+  const sdk = sdkServerOf(server)
+  const limit = new McpLimit(options)
+  const asToolResult = options.refusal === 'tool-result'
+
+  const guarded =
+    (handler: Handler): Handler =>
+    async (request, extra) => {
+      const refusal = await limit.refuse(request, extra)
+      if (refusal === undefined) return handler(request, extra)
+      return answer(refusal, asToolResult && request.method === 'tools/call')
+    }
+  guardHandlers(sdk, guarded)
+
+  return {
+    limiter: limit.limiter,
+    close: async () => {
+      if (limit.ownsLimiter) await limit.limiter.close()
+    },
+    async [Symbol.asyncDispose]() {
+      await this.close()
+    },
+  }
+}
+
+function answer(refusal: McpRefusal, asToolResult: boolean): unknown {
+  if (asToolResult) return refusal.toToolResult()
+  throw refusal
+}
+
+/**
+ * Puts a guard before every handler, those that are set later included. A wrapper around a tool's callback would be too
+ * late: what it throws becomes a result, and the arguments have been looked at by then.
+ */
+function guardHandlers(sdk: SdkServer, guarded: (handler: Handler) => Handler): void {
+  const handlers = sdk._requestHandlers
+  const set = handlers.set.bind(handlers)
+  handlers.set = (method, handler) => set(method, guarded(handler))
+  for (const [method, handler] of [...handlers]) set(method, guarded(handler))
+
+  let fallback = sdk.fallbackRequestHandler && guarded(sdk.fallbackRequestHandler)
+  Object.defineProperty(sdk, 'fallbackRequestHandler', {
+    configurable: true,
+    enumerable: true,
+    get: () => fallback,
+    set: (handler: Handler | undefined) => {
+      fallback = handler && guarded(handler)
+    },
+  })
+}
+
+function sdkServerOf(server: object): SdkServer {
+  const inner: unknown = 'server' in server ? server.server : server
+  if (isSdkServer(inner)) return inner
+  throw new OptionError(
+    'limitMcp: this is no server of @modelcontextprotocol/sdk 1.x; give it an McpServer or a Server of that package',
+  )
+}
+
+const isSdkServer = (value: unknown): value is SdkServer =>
+  typeof value === 'object' &&
+  value !== null &&
+  '_requestHandlers' in value &&
+  value._requestHandlers instanceof Map

@@ -1,0 +1,49 @@
+/** What the server of the SDK hands a request handler besides the request, as far as limits go by it. */
+export interface McpExtra {
+  /** Aborts when the client cancels the request, or goes away. */
+  readonly signal?: AbortSignal
+  readonly sessionId?: string | undefined
+  /** Who the client is, by the authorization of its transport. */
+  readonly authInfo?:
+    | { readonly clientId?: string; readonly extra?: Readonly<Record<string, unknown>> }
+    | undefined
+  readonly requestInfo?: { readonly headers?: Readonly<Record<string, unknown>> } | undefined
+}
+
+/** A request of JSON-RPC, as it came. */
+export interface McpRequest {
+  readonly method: string
+  readonly params?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** The families of names that have limits of their own. */
+export const FAMILIES = ['tools', 'prompts', 'resources', 'methods'] as const
+export type Family = (typeof FAMILIES)[number]
+
+/** The method that asks for one of a family, and the parameter that names it. */
+const NAMED_BY: Readonly<Record<string, readonly [Exclude<Family, 'methods'>, string]>> = {
+  'tools/call': ['tools', 'name'],
+  'prompts/get': ['prompts', 'name'],
+  'resources/read': ['resources', 'uri'],
+  'resources/subscribe': ['resources', 'uri'],
+}
+
+/** Which of a family a request asks for; undefined: none, or it does not say. */
+export function namedBy({ method, params }: McpRequest): { family: Family; name: string } | undefined {
+  const named = Object.hasOwn(NAMED_BY, method) ? NAMED_BY[method] : undefined
+  if (named === undefined) return undefined
+  const [family, parameter] = named
+  const name = params?.[parameter]
+  // What is no name is refused by the server; it counts all the same.
+  return { family, name: typeof name === 'string' && name !== '' ? name.toWellFormed() : 'unnamed' }
+}
+
+/** Requests without which nobody is a client: they are not limited by patterns, only by their own name. */
+export const HANDSHAKE: ReadonlySet<string> = new Set(['initialize', 'ping'])
+
+/** Who asks, where nothing tells it. */
+export const ANONYMOUS = 'anonymous'
+
+/** The client of the authorization, else the session, else `anonymous`. */
+export const defaultSubject = ({ authInfo, sessionId }: McpExtra): string =>
+  authInfo?.clientId || sessionId || ANONYMOUS

@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import { OptionError } from '../../errors.js'
+import type { Limiter } from '../../limiter/types.js'
+import { didYouMean, list, Refusal, show } from '../../policy/refusal.js'
+import { option } from '../../policy/schema.js'
+import { readFlag, readWait, readWord } from '../../policy/values.js'
+import type { DurationText, LimitOptions, Rate } from '../../policy.js'
+import { FAMILIES, type McpExtra, type McpRequest } from './mcp-call.js'
+
+type Awaitable<T> = T | Promise<T>
+
+/** A limit of names: a rate such as `'10/m'`, several, or an object of `docs/policies.md`. */
+export type McpRate = Rate | LimitOptions | readonly (Rate | LimitOptions)[]
+
+/** Limits by names, in which `*` stands for any characters: `{ search: '10/m', 'db_*': '2/s', '*': '60/m' }`. */
+export type McpLimits = Readonly<Record<string, McpRate>>
+
+export interface McpLimitOptions {
+  /** Whose store counts. Give one where a server is made for each session: they share it. Default: one in memory. */
+  readonly limiter?: Limiter
+  /** For calls of tools. The most specific pattern counts, for each subject and tool by itself. */
+  readonly tools?: McpLimits
+  /** For prompts that are asked for. */
+  readonly prompts?: McpLimits
+  /** For resources, by URI, that are read or subscribed to. */
+  readonly resources?: McpLimits
+  /** For requests by method, `{ 'tools/list': '10/m', '*': '600/m' }`: beside the limit of the tool, as one decision. */
+  readonly methods?: McpLimits
+  /**
+   * Who asks: text, such as a user of the authorization. Default: `authInfo.clientId`, else the session, else
+   * `'anonymous'`, which all share who are not known.
+   */
+  readonly subject?: (extra: McpExtra, request: McpRequest) => Awaitable<string | undefined>
+  /** Requests that are not limited. */
+  readonly skip?: (extra: McpExtra, request: McpRequest) => Awaitable<boolean>
+  /** Units of a request: a whole number of at least 1, or 0 for one that is not to be checked. Default: 1. */
+  readonly cost?: (request: McpRequest, extra: McpExtra) => Awaitable<number>
+  /** Wait so long, such as `'5s'`, instead of being refused. Default: refused at once. */
+  readonly maxWait?: DurationText
+  /**
+   * How a refused call of a tool is answered: as an error of JSON-RPC, which programs see, or as a result with `isError`, which
+   * models see. Everything else is answered by an error. Default: `'jsonrpc-error'`.
+   */
+  readonly refusal?: 'jsonrpc-error' | 'tool-result'
+  /** Tell the client which limit refused and when to come again. Default: true. */
+  readonly signalClient?: boolean
+  /** Begins the names of the policies; two servers of different limits on one limiter need different ones. Default: `'mcp'`. */
+  readonly name?: string
+}
+
+const readFunction = (value: unknown): unknown | Refusal =>
+  typeof value === 'function' ? value : new Refusal(`${show(value)} is not a function`)
+
+const readLimiter = (value: unknown): unknown | Refusal =>
+  typeof value === 'object' && value !== null && 'checkAll' in value && 'define' in value
+    ? value
+    : new Refusal(`${show(value)} is not a limiter; make one with createLimiter`)
+
+const readLimits = (value: unknown): unknown | Refusal =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0
+    ? value
+    : new Refusal(
+        `${show(value)} is not an object of limits by name, such as { search: '10/m', '*': '60/m' }`,
+      )
+
+const readName = (value: unknown): string | Refusal =>
+  typeof value === 'string' && value !== '' && value.isWellFormed()
+    ? value
+    : new Refusal(`${show(value)} is not a name`)
+
+const fn = option(readFunction).optional()
+const limits = option(readLimits).optional()
+
+const SCHEMA = z.strictObject({
+  limiter: option(readLimiter).optional(),
+  tools: limits,
+  prompts: limits,
+  resources: limits,
+  methods: limits,
+  subject: fn,
+  skip: fn,
+  cost: fn,
+  maxWait: option(readWait).optional(),
+  refusal: option(readWord(['jsonrpc-error', 'tool-result'])).optional(),
+  signalClient: option(readFlag).optional(),
+  name: option(readName).optional(),
+})
+const NAMES = Object.keys(SCHEMA.shape)
+
+/** @throws OptionError naming each option that cannot be accepted */
+export function assertMcpOptions(options: McpLimitOptions): void {
+  const read = SCHEMA.safeParse(options)
+  const problems = read.success ? [] : read.error.issues.flatMap(told)
+  if (read.success && !FAMILIES.some(family => options[family] !== undefined)) {
+    problems.push(`there is nothing to limit; give at least one of ${list(FAMILIES)}`)
+  }
+  if (problems.length > 0) throw new OptionError(`limitMcp: ${problems.join('; ')}`)
+}
+
+function told(issue: z.core.$ZodIssue): readonly string[] {
+  if (issue.code !== 'unrecognized_keys') {
+    return [issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`]
+  }
+  return issue.keys.map(
+    name => `${show(name)} is not an option; options are ${list(NAMES)}${didYouMean(name, NAMES)}`,
+  )
+}

@@ -1,0 +1,100 @@
+import type { CheckState, Decision } from '../../decision.js'
+import type { ImpossibleCostError } from '../../errors.js'
+import { toSeconds } from '../headers/told.js'
+import type { Family } from './mcp-call.js'
+import type { McpCheck } from './mcp-rules.js'
+
+/** Too many requests: of the codes that JSON-RPC leaves to servers, as 429 is of HTTP. */
+export const RATE_LIMITED_CODE = -32_029
+/** The store of the limits cannot be asked, and nobody is let pass without it: as 503 is of HTTP. */
+export const UNAVAILABLE_CODE = -32_053
+
+/** What a client is told of a refusal: `error.data`, or `_meta['sluice/refusal']` of a tool's result. */
+export interface McpRefusalData {
+  readonly reason: Decision['reason'] | 'cost-impossible'
+  /** ms until this very request passes if nobody else asks, rounded up. `null`: never. */
+  readonly retryAfterMs: number | null
+  readonly scope?: 'tool' | 'prompt' | 'resource' | 'method'
+  /** The tool, prompt, resource or method. */
+  readonly key?: string
+  /** Units per window. */
+  readonly limit?: number
+  readonly windowMs?: number
+  readonly remaining?: number
+  /** When everything is back, as an ISO time. */
+  readonly resetAt?: string
+}
+
+/** Thrown by a request handler: the SDK answers with these very members. */
+export class McpRefusal extends Error {
+  readonly code: number
+  readonly data: McpRefusalData | undefined
+
+  constructor(code: number, message: string, data: McpRefusalData | undefined) {
+    super(message)
+    this.name = 'McpRefusal'
+    this.code = code
+    this.data = data
+  }
+
+  /** As the result of a tool, which a model reads. */
+  toToolResult(): object {
+    return {
+      isError: true,
+      content: [{ type: 'text', text: this.message }],
+      ...(this.data !== undefined && { _meta: { 'sluice/refusal': { code: this.code, ...this.data } } }),
+    }
+  }
+}
+
+const SCOPES = {
+  tools: 'tool',
+  prompts: 'prompt',
+  resources: 'resource',
+  methods: 'method',
+} as const satisfies Record<Family, NonNullable<McpRefusalData['scope']>>
+
+/** The check that refused and has to wait longest: the one that the decision shows. */
+function refusing(decision: Decision): CheckState | undefined {
+  const { policy, retryAfterMs } = decision
+  const refused = decision.checks.filter(check => !check.allowed && check.policy === policy)
+  return refused.find(check => check.retryAfterMs === retryAfterMs) ?? refused[0]
+}
+
+export function refusalOf(
+  decision: Decision,
+  checks: readonly McpCheck[],
+  nowMs: number,
+  signalClient: boolean,
+): McpRefusal {
+  const { reason, policy, retryAfterMs } = decision
+  const seconds = toSeconds(retryAfterMs)
+  if (reason === 'store-unavailable') {
+    const message = 'Temporarily unavailable: requests cannot be counted at the moment.'
+    return new McpRefusal(UNAVAILABLE_CODE, message, signalClient ? { reason, retryAfterMs } : undefined)
+  }
+  if (!signalClient) return new McpRefusal(RATE_LIMITED_CODE, 'Rate limit exceeded.', undefined)
+  const asked = checks.find(check => check.policy === policy)
+  const check = refusing(decision)
+  const message = `Rate limit exceeded. Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`
+  return new McpRefusal(RATE_LIMITED_CODE, message, {
+    reason,
+    retryAfterMs,
+    ...(asked !== undefined && { scope: SCOPES[asked.family], key: asked.name }),
+    limit: decision.limit,
+    ...(check !== undefined && { windowMs: check.windowMs }),
+    remaining: decision.remaining,
+    resetAt: new Date(nowMs + decision.resetAfterMs).toISOString(),
+  })
+}
+
+/** No waiting helps: the request asks for more than ever passes at once. */
+export function impossible(error: ImpossibleCostError, signalClient: boolean): McpRefusal {
+  const message = `The request costs ${error.cost}, and at most ${error.capacity} can pass at once.`
+  const data = { reason: 'cost-impossible', retryAfterMs: null } as const
+  return new McpRefusal(RATE_LIMITED_CODE, message, signalClient ? data : undefined)
+}
+
+/** The limits themselves failed. Why is for the operator: the message may name whom it was about. */
+export const unavailable = (): McpRefusal =>
+  new McpRefusal(UNAVAILABLE_CODE, 'Temporarily unavailable: the request could not be counted.', undefined)

@@ -1,0 +1,110 @@
+import { OptionError } from '../../errors.js'
+import type { Limiter } from '../../limiter/types.js'
+import { createLimiter } from '../../limiter.js'
+import type { PoliciesInput, PolicyInput } from '../../policy.js'
+import { FAMILIES, type Family, HANDSHAKE, type McpRequest, namedBy } from './mcp-call.js'
+import type { McpLimitOptions, McpRate } from './mcp-options.js'
+import { Patterns } from './patterns.js'
+
+/** One check of a request. */
+export interface McpCheck {
+  readonly policy: string
+  readonly family: Family
+  /** The tool, prompt, resource or method. */
+  readonly name: string
+}
+
+/** What is limited, as policies of a limiter: each counts by subject and name. */
+export class McpRules {
+  readonly limiter: Limiter
+  /** The limiter is nobody else's. */
+  readonly ownsLimiter: boolean
+  readonly #byFamily: Readonly<Partial<Record<Family, Patterns<string>>>>
+
+  private constructor(limiter: Limiter, ownsLimiter: boolean, rules: Rules) {
+    this.limiter = limiter
+    this.ownsLimiter = ownsLimiter
+    const patterns = FAMILIES.flatMap(family => {
+      const names = rules.names[family]
+      return names === undefined ? [] : [[family, new Patterns(names)] as const]
+    })
+    this.#byFamily = Object.fromEntries(patterns)
+  }
+
+  /**
+   * The rules of these options. Servers that are made one after the other with the same limits on one limiter have the same.
+   *
+   * @throws PolicyError, OptionError
+   */
+  static of(options: McpLimitOptions): McpRules {
+    const rules = readRules(options)
+    const { limiter } = options
+    if (limiter === undefined) return new McpRules(createLimiter({ policies: rules.policies }), true, rules)
+    const written = JSON.stringify(rules.policies)
+    const known = DEFINED.get(limiter) ?? new Map<string, Definition>()
+    const before = known.get(rules.prefix)
+    if (before?.written === written) return before.rules
+    if (before !== undefined) {
+      throw new OptionError(
+        `limitMcp: this limiter has other limits under the name '${rules.prefix}'; give these another 'name'`,
+      )
+    }
+    limiter.define(rules.policies)
+    const made = new McpRules(limiter, false, rules)
+    DEFINED.set(limiter, known.set(rules.prefix, { written, rules: made }))
+    return made
+  }
+
+  /** The checks of a request; none where nothing limits it. */
+  checksOf(request: McpRequest): readonly McpCheck[] {
+    const { method } = request
+    const checks: McpCheck[] = []
+    const { methods } = this.#byFamily
+    const ofMethod = HANDSHAKE.has(method) ? methods?.exact(method) : methods?.find(method)
+    if (ofMethod !== undefined) checks.push({ policy: ofMethod, family: 'methods', name: method })
+    const named = namedBy(request)
+    const ofName = named && this.#byFamily[named.family]?.find(named.name)
+    if (named !== undefined && ofName !== undefined) checks.push({ policy: ofName, ...named })
+    return checks
+  }
+}
+
+interface Definition {
+  readonly written: string
+  readonly rules: McpRules
+}
+
+const DEFINED = new WeakMap<Limiter, Map<string, Definition>>()
+
+interface Rules {
+  readonly prefix: string
+  readonly policies: PoliciesInput
+  /** The policy of each pattern. */
+  readonly names: Readonly<Partial<Record<Family, Readonly<Record<string, string>>>>>
+}
+
+function readRules(options: McpLimitOptions): Rules {
+  const { name: prefix = 'mcp' } = options
+  const policies: Record<string, PolicyInput> = {}
+  const names: Partial<Record<Family, Record<string, string>>> = {}
+  for (const family of FAMILIES) {
+    const limits = options[family]
+    if (limits === undefined) continue
+    names[family] = {}
+    for (const [pattern, limit] of Object.entries(limits)) {
+      const policy = `${prefix}.${family}.${pattern}`
+      policies[policy] = policyOf(limit)
+      names[family][pattern] = policy
+    }
+  }
+  return { prefix, policies, names }
+}
+
+/** Counted by who asks and what for; one shard holds all that somebody asks for, so that a request is one step. */
+const COUNTED_BY = { by: ['subject', 'name'], group: 'subject' } as const
+
+function policyOf(limit: McpRate): PolicyInput {
+  if (typeof limit === 'string') return { limits: [limit], ...COUNTED_BY } as PolicyInput
+  if (Array.isArray(limit)) return { limits: limit, ...COUNTED_BY } as PolicyInput
+  return { ...limit, ...COUNTED_BY } as PolicyInput
+}
