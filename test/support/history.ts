@@ -61,12 +61,20 @@ export function aboveLine(
   burst: number,
   slackUs: number,
 ): string | undefined {
-  return overIntervals(admissions, (units, lengthUs) => {
-    return (
-      BigInt(units) * BigInt(windowUs) <=
-      BigInt(burst) * BigInt(windowUs) + BigInt(limit) * BigInt(lengthUs + slackUs)
-    )
-  })
+  const [rate, window] = [BigInt(limit), BigInt(windowUs)]
+  const most = BigInt(burst) * window + rate * BigInt(slackUs)
+  let units = 0
+  // Of all intervals that end at an admission, the one nearest to its bound begins where the head is largest.
+  let first: { readonly nowUs: number; readonly before: number; readonly head: bigint } | undefined
+  for (const { nowUs, units: admitted } of admissions) {
+    const head = rate * BigInt(nowUs) - BigInt(units) * window
+    if (first === undefined || head > first.head) first = { nowUs, before: units, head }
+    units += admitted
+    const within = units - first.before
+    if (BigInt(within) * window > most + rate * BigInt(nowUs - first.nowUs))
+      return told(within, first.nowUs, nowUs)
+  }
+  return undefined
 }
 
 /** At most the limit in every interval as long as the window. */
@@ -74,8 +82,21 @@ export function aboveInWindows(
   admissions: readonly Admission[],
   { limit, windowUs }: { limit: number; windowUs: number },
 ): string | undefined {
-  return overIntervals(admissions, (units, lengthUs) => lengthUs >= windowUs || units <= limit)
+  let units = 0
+  let oldest = 0
+  for (const { nowUs, units: admitted } of admissions) {
+    units += admitted
+    for (; nowUs - firstOf(admissions, oldest).nowUs >= windowUs; oldest++)
+      units -= firstOf(admissions, oldest).units
+    if (units > limit) return told(units, firstOf(admissions, oldest).nowUs, nowUs)
+  }
+  return undefined
 }
+
+const firstOf = (admissions: readonly Admission[], place: number): Admission => admissions[place] as Admission
+
+const told = (units: number, fromUs: number, toUs: number): string =>
+  `${units} units in ${toUs - fromUs} us, from ${fromUs} on`
 
 /** Looks at every interval from one admission to a later one, both included. */
 export function overIntervals(
@@ -87,7 +108,7 @@ export function overIntervals(
     for (const last of admissions.slice(i)) {
       units += last.units
       const lengthUs = last.nowUs - first.nowUs
-      if (!within(units, lengthUs, first)) return `${units} units in ${lengthUs} us, from ${first.nowUs} on`
+      if (!within(units, lengthUs, first)) return told(units, first.nowUs, last.nowUs)
     }
   }
   return undefined
@@ -132,11 +153,12 @@ function aboveInPeriods(admissions: readonly Admission[], limit: DrawnLimit): st
 }
 
 function aboveAtOnce(admissions: readonly Admission[], { limit }: DrawnLimit): string | undefined {
-  for (const { nowUs } of admissions) {
-    const held = admissions
-      .filter(other => other.nowUs <= nowUs && (other.endUs as number) > nowUs)
-      .reduce((units, other) => units + other.units, 0)
-    if (held > limit) return `${held} units held at ${nowUs}`
+  let held: Admission[] = []
+  for (const admission of admissions) {
+    held = held.filter(({ endUs }) => (endUs as number) > admission.nowUs)
+    if ((admission.endUs as number) > admission.nowUs) held.push(admission)
+    const units = held.reduce((sum, other) => sum + other.units, 0)
+    if (units > limit) return `${units} units held at ${admission.nowUs}`
   }
   return undefined
 }

@@ -20,11 +20,12 @@ export async function replicate(
 ): Promise<string | undefined> {
   return talking([primary, replica], async ([first, second]) => {
     const { host, port } = primary.addressInNetwork
+    const syncsBefore = await syncsOf(first)
     await second.replicaof(host, port)
     return until(async () => {
       const link = await field(second, 'replication', 'master_link_status')
       if (link === 'up') return { done: undefined }
-      const syncs = Number(await field(first, 'stats', 'sync_full'))
+      const syncs = (await syncsOf(first)) - syncsBefore
       if (syncs >= REFUSED_AFTER_SYNCS) return { done: refusalOf(replica, syncs) }
       return { waiting: `${replica.image} has no link to ${primary.image}: ${link}, ${syncs} syncs` }
     })
@@ -81,6 +82,7 @@ export const byFailover: ChangeRoles = async ([primary, replica], { host, port }
   })
 }
 
+const syncsOf = async (redis: Redis) => Number(await field(redis, 'stats', 'sync_full'))
 const roleOf = (redis: Redis) => field(redis, 'replication', 'role')
 
 /** @throws with what it waited for, when that does not come */

@@ -16,7 +16,8 @@ import { findImplementation } from '../../support/implementations.js'
 
 const SUBJECTS = ['alice', 'bob']
 const CALLERS = 4
-const PAUSE_MS = 2
+/** Fast enough to meet every limit all the time, and slow enough that others start meanwhile. */
+const PAUSE_MS = 5
 /** Outcomes told in one line. */
 const TOLD_AT_ONCE = 50
 
