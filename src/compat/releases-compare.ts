@@ -96,16 +96,18 @@ function keyLayouts(
       'a subject has another key in each, so a fleet of both admits twice the limit, and every counter starts anew',
     )
   }
-  if (before.keys.shards === undefined || after.keys.shards === undefined) {
-    return finding(
-      about,
-      'note',
-      `'${before.keys.layout}' in both; one does not tell its number of shards where nobody names one`,
-      'name the same number of shards in all replicas: 0.9.0 had 128 by itself',
-    )
-  }
   if (shards !== undefined) {
     return finding(about, 'same', `'${before.keys.layout}', ${shards} shards by the configuration`)
+  }
+  if (before.keys.shards === undefined || after.keys.shards === undefined) {
+    const known = before.keys.shards ?? after.keys.shards
+    return finding(
+      about,
+      'unknown',
+      `'${before.keys.layout}' in both; one does not tell its number of shards where the configuration names none` +
+        (known === undefined ? '' : `, the other has ${known}`),
+      'name the same number of shards in all replicas, and tell it here by --shards: 0.9.0 had 128 by itself',
+    )
   }
   if (before.keys.shards !== after.keys.shards) {
     return finding(
