@@ -8,6 +8,7 @@ mod conformance;
 mod faults;
 mod keys;
 mod server;
+mod shared_limit;
 mod slot_moves;
 mod slots;
 mod support;
