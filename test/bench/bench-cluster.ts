@@ -1,6 +1,7 @@
 /**
  * `npm run bench:cluster`: `limiter.check()` on a Redis Cluster of 3 masters at 512 in flight, against one EVALSHA for
- * each check over the same client; then what the number of shards does, on 3 and on 6 masters.
+ * each check: by the cluster client of ioredis, and over the limiter's own connections; then what the number of shards
+ * does, on 3 and on 6 masters.
  *
  * Contenders take turns within every round. What else runs on the machine can only take from them, so each figure is that
  * of the best round: the most checks, the least CPU time. No limit is reached.
@@ -8,12 +9,13 @@
  *   SLUICE_BENCH_ROUNDS=40   rounds of each cell (default 15)
  */
 import { Redis } from 'ioredis'
-import { createLimiter } from '../../src/index.ts'
+import { createLimiter, type Store } from '../../src/index.ts'
 import { createKeyBuilder, DEFAULT_SHARDS } from '../../src/keys.ts'
 import { slotOf } from '../../src/redis/cluster-slots.ts'
 import { hourly } from '../support/checks.ts'
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts'
 import { type Ask, closedLoop, type Sample } from './support/closed-loop.ts'
+import { IoredisClusterEngine } from './support/ioredis-cluster.ts'
 import { OneByOneEngine } from './support/one-by-one.ts'
 import { pinApart } from './support/pin-apart.ts'
 
@@ -25,6 +27,9 @@ const UNREACHED = 1_000_000
 const IN_FLIGHT = 512
 const SHARDS = [16, 32, 64, 128, 256, 512, 1024]
 const SLOTS = 16_384
+
+const BY_CLIENT = 'one EVALSHA per check by the Cluster of ioredis'
+const BY_CONNECTION = 'one EVALSHA per check over our connections'
 
 const POLICIES = {
   gcra: { limit: UNREACHED, window: '1h' },
@@ -39,7 +44,7 @@ interface Contender {
 }
 
 async function contender(
-  store: Parameters<typeof createLimiter>[0]['store'],
+  store: Store,
   policy: keyof typeof POLICIES,
   keys: { readonly prefix?: string; readonly shards?: number } = {},
 ): Promise<Contender> {
@@ -109,14 +114,16 @@ async function withMasters<T>(
 }
 
 async function againstOneByOne(cluster: RedisCluster, masters: readonly Redis[]): Promise<void> {
-  const single = new OneByOneEngine(cluster.store, 'one-by-one')
-  await single.ready()
-  const contenders = new Map([
-    ['sluice gcra', await contender(cluster.store, 'gcra')],
-    ['sluice fixed_window', await contender(cluster.store, 'window')],
-    ['one EVALSHA per check, gcra', await contender(single, 'gcra')],
-    ['one EVALSHA per check, fixed_window', await contender(single, 'window')],
+  const stores = new Map<string, Store>([
+    ['sluice', cluster.store],
+    [BY_CLIENT, new IoredisClusterEngine(cluster.store, 'by-client')],
+    [BY_CONNECTION, new OneByOneEngine(cluster.store, 'by-connection')],
   ])
+  const contenders = new Map<string, Contender>()
+  for (const [name, store] of stores) {
+    contenders.set(`${name}, gcra`, await contender(store, 'gcra'))
+    contenders.set(`${name}, fixed_window`, await contender(store, 'window'))
+  }
   const samples = await measure(contenders, masters, ROUND_MS)
   console.log(`## ${IN_FLIGHT} in flight, 3 masters, ${DEFAULT_SHARDS} shards\n`)
   console.log('| | checks/s | p50 us | client CPU us | CPU us of all masters |\n|---|---|---|---|---|')
@@ -126,14 +133,16 @@ async function againstOneByOne(cluster: RedisCluster, masters: readonly Redis[])
         `${best(own, 'clientCpuUs').toFixed(2)} | ${best(own, 'serverCpuUs').toFixed(2)} |`,
     )
   }
-  for (const algorithm of ['gcra', 'fixed_window']) {
-    const ratio = (figure: Figure) =>
-      best(samples.get(`sluice ${algorithm}`), figure) /
-      best(samples.get(`one EVALSHA per check, ${algorithm}`), figure)
-    console.log(
-      `\n${algorithm}, over one EVALSHA per check: checks/s ${ratio('perSecond').toFixed(2)}, per CPU us of this process ` +
-        `${(1 / ratio('clientCpuUs')).toFixed(2)}, of the masters ${(1 / ratio('serverCpuUs')).toFixed(2)}`,
-    )
+  for (const other of [BY_CLIENT, BY_CONNECTION]) {
+    for (const algorithm of ['gcra', 'fixed_window']) {
+      const ratio = (figure: Figure) =>
+        best(samples.get(`sluice, ${algorithm}`), figure) /
+        best(samples.get(`${other}, ${algorithm}`), figure)
+      console.log(
+        `\nover ${other}, ${algorithm}: checks/s ${ratio('perSecond').toFixed(2)}, per CPU us of this process ` +
+          `${(1 / ratio('clientCpuUs')).toFixed(2)}, of the masters ${(1 / ratio('serverCpuUs')).toFixed(2)}`,
+      )
+    }
   }
   await Promise.all([...contenders.values()].map(({ close }) => close()))
 }
