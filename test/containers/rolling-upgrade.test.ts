@@ -33,7 +33,7 @@ describe.skipIf(!hasDocker())('a fleet', () => {
 
   test('goes to new scripts, another client, functions and back, under load, and keeps every limit', async () => {
     const server = await start(images[0] as string)
-    const rolled = await startFleet(server, ['ioredis', 'ioredis', 'ioredis'], '0.9.0')
+    const rolled = await startFleet(server, ['ioredis', 'ioredis'], '0.9.0')
     await rolled.roll('now', 'ioredis')
     await rolled.roll('now', 'node-redis')
     await rolled.roll('now', 'node-redis by FCALL')

@@ -35,7 +35,7 @@ const KEYS_UNDER_PREFIX = GOLDEN_KEYS.filter(
 const underPrefix = (key: string, prefix: string): string => `${prefix}:${key}`
 
 /** Stories told at once, each on a key of its own. */
-const AT_ONCE = 8
+const AT_ONCE = 16
 
 export interface ParityCase {
   readonly server: { readonly image: string; readonly url: string }
@@ -65,8 +65,8 @@ export async function findDifferences(
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, tellAll))
-    for (const golden of KEYS_UNDER_PREFIX)
-      differences.push(...(await count(golden, decider, observer, prefix)))
+    const counted = KEYS_UNDER_PREFIX.map(golden => count(golden, decider, observer, prefix))
+    differences.push(...(await Promise.all(counted)).flat())
     differences.push(...(await unknownKeys(observer, prefix)))
   } finally {
     await decider.close()
