@@ -15,6 +15,7 @@ import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { RateLimitInfo } from './request/rate-limit-info.js'
 import type { Refused } from './request/refused.js'
+import type { Ruling } from './request/ruling.js'
 
 export type * from './public-types.js'
 
@@ -70,28 +71,37 @@ export function rateLimit<P extends PoliciesInput>(
   const { handler, propertyName } = limit.config
 
   /** @returns whether the request goes on */
-  const rule = async (req: Request, res: Response, next: NextFunction): Promise<boolean> => {
-    const ruling = await limit.decide(req, res)
+  const obey = (
+    ruling: Ruling<Args, Response> | undefined,
+    req: Request,
+    res: Response,
+    next: NextFunction,
+  ): boolean => {
     if (ruling === undefined) return true
-    Object.assign(req, { [propertyName]: ruling.info })
+    ruling.attachTo(req, propertyName)
     writeFields(ruling, res)
-    if (ruling.refused === undefined) {
-      settleWhenFinished(ruling, res, res)
-      return true
-    }
+    settleWhenFinished(ruling, res, res)
+    if (ruling.refused === undefined) return true
     if (handler === undefined) answerRefused(ruling.refused, res)
-    else await handler(req, res, next, ruling.refused)
+    else Promise.resolve(handler(req, res, next, ruling.refused)).catch(next)
     return false
   }
 
+  // What the handlers behind `next` throw is not caught here: it is Express' own.
   const middleware: RequestHandler = (req, res, next) => {
-    // What the handlers behind `next` throw is not caught here: it is Express' own.
-    rule(req, res, next).then(
-      goesOn => {
-        if (goesOn) next()
-      },
-      (error: unknown) => next(error),
-    )
+    let goesOn: boolean
+    try {
+      const decided = limit.decide(req, res)
+      if (decided instanceof Promise) {
+        decided.then(ruling => obey(ruling, req, res, next)).then(on => on && next(), next)
+        return
+      }
+      goesOn = obey(decided, req, res, next)
+    } catch (error) {
+      next(error)
+      return
+    }
+    if (goesOn) next()
   }
   return withLimit(middleware, limit)
 }

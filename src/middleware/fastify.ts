@@ -1,5 +1,5 @@
 /** `sluice/fastify`: a hook for Fastify 5. `docs/http.md` is the guide. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { PoliciesInput } from '../policy.js'
 import { fastifyBelieves } from './node/framework-trust.js'
 import { forwardedForOf, onGone, peerOf, settleWhenFinished } from './node/node-request.js'
@@ -8,6 +8,7 @@ import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { RateLimitInfo } from './request/rate-limit-info.js'
 import type { Refused } from './request/refused.js'
+import type { Ruling } from './request/ruling.js'
 
 export type * from './public-types.js'
 
@@ -28,7 +29,7 @@ export interface RateLimitOptions<P extends PoliciesInput = PoliciesInput>
 
 /** A hook, for `onRequest`, or for `preHandler` where it needs the body. */
 export interface RateLimitHook extends RouteLimit {
-  (request: FastifyRequest, reply: FastifyReply): Promise<unknown>
+  (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
 }
 
 const ADAPTER: RequestAdapter<Args, FastifyReply> = {
@@ -63,22 +64,46 @@ export function rateLimit<P extends PoliciesInput>(
   const limit = createRequestLimit(ADAPTER, first, options)
   const { handler, propertyName } = limit.config
 
-  const hook = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const ruling = await limit.decide(request, reply)
-    if (ruling === undefined) return undefined
-    Object.assign(request, { [propertyName]: ruling.info })
-    if (!reply.sent) ruling.writeFields((name, value) => reply.header(name, value))
+  /** @returns whether the request goes on */
+  const obey = (
+    ruling: Ruling<Args, FastifyReply> | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): boolean => {
+    if (ruling === undefined) return true
+    ruling.attachTo(request, propertyName)
+    if (reply.sent) return ruling.refused === undefined
+    ruling.writeFields((name, value) => reply.header(name, value))
+    settleWhenFinished(ruling, reply.raw, reply)
     const { refused } = ruling
-    if (refused === undefined) {
-      settleWhenFinished(ruling, reply.raw, reply)
-      return undefined
+    if (refused === undefined) return true
+    if (handler === undefined) {
+      reply.code(refused.statusCode).type(refused.contentType).send(refused.body)
+      return false
     }
-    if (reply.sent) return reply
-    if (handler !== undefined) {
-      const payload = await handler(request, reply, refused)
-      return reply.sent ? reply : reply.send(payload)
+    Promise.resolve(handler(request, reply, refused)).then(
+      payload => {
+        if (!reply.sent) reply.send(payload)
+      },
+      error => reply.send(error),
+    )
+    return false
+  }
+
+  const hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+    let goesOn: boolean
+    try {
+      const decided = limit.decide(request, reply)
+      if (decided instanceof Promise) {
+        decided.then(ruling => obey(ruling, request, reply)).then(on => on && done(), done)
+        return
+      }
+      goesOn = obey(decided, request, reply)
+    } catch (error) {
+      done(error as Error)
+      return
     }
-    return reply.code(refused.statusCode).type(refused.contentType).send(refused.body)
+    if (goesOn) done()
   }
   return withLimit(hook, limit)
 }

@@ -67,9 +67,10 @@ export function rateLimit<P extends PoliciesInput>(
   const { handler, propertyName } = limit.config
 
   const serve = async (listener: Listener, req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const ruling = await limit.decide(req, res)
+    const decided = limit.decide(req, res)
+    const ruling = decided instanceof Promise ? await decided : decided
     if (ruling !== undefined) {
-      Object.assign(req, { [propertyName]: ruling.info })
+      ruling.attachTo(req, propertyName)
       writeFields(ruling, res)
       if (ruling.refused !== undefined) {
         if (handler === undefined) answerRefused(ruling.refused, res)

@@ -53,7 +53,7 @@ export function rateLimit<P extends PoliciesInput>(
   const middleware = async (ctx: Context, next: Next): Promise<void> => {
     const ruling = await limit.decide(ctx)
     if (ruling !== undefined) {
-      Object.assign(ctx.state, { [propertyName]: ruling.info })
+      ruling.attachTo(ctx.state, propertyName)
       writeFields(ruling, ctx.res)
       if (ruling.refused !== undefined) {
         if (handler === undefined) answer(ctx, ruling.refused)

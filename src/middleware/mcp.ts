@@ -1,6 +1,7 @@
 /** `sluice/mcp`: limits for servers of the Model Context Protocol, by its official SDK (`docs/mcp.md`). */
 import { OptionError } from '../errors.js'
 import type { Limiter } from '../limiter/types.js'
+import type { PoliciesInput } from '../policy.js'
 import type { McpExtra, McpRequest } from './mcp/mcp-call.js'
 import { McpLimit } from './mcp/mcp-limit.js'
 import { assertMcpOptions, type McpLimitOptions } from './mcp/mcp-options.js'
@@ -37,7 +38,12 @@ interface SdkServer {
  *
  * @throws OptionError, PolicyError
  */
-export function limitMcp(server: LimitedServer, options: McpLimitOptions): LimitedMcp {
+export function limitMcp<P extends PoliciesInput>(
+  server: LimitedServer,
+  given: McpLimitOptions<P>,
+): LimitedMcp {
+  // From here on a policy is one of any names: that they are the limiter's was the compiler's affair.
+  const options = given as unknown as McpLimitOptions
   assertMcpOptions(options)
   const sdk = sdkServerOf(server)
   const limit = new McpLimit(options)

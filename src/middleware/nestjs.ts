@@ -113,7 +113,7 @@ export function rateLimitGuard<P extends PoliciesInput>(
     const ruling = await limit.decide(context)
     if (ruling === undefined) return true
     const response = responseOf(context)
-    Object.assign(requestOf(context), { [propertyName]: ruling.info })
+    ruling.attachTo(requestOf(context), propertyName)
     if (!rawOf(response).headersSent) ruling.writeFields((name, value) => response.header(name, value))
     const { refused } = ruling
     if (refused === undefined) {

@@ -4,7 +4,7 @@ import type { Limiter } from '../../limiter/types.js'
 import { didYouMean, list, Refusal, show } from '../../policy/refusal.js'
 import { option } from '../../policy/schema.js'
 import { readFlag, readWait, readWord } from '../../policy/values.js'
-import type { DurationText, LimitOptions, Rate } from '../../policy.js'
+import type { DurationText, LimitOptions, PoliciesInput, Rate } from '../../policy.js'
 import { FAMILIES, type McpExtra, type McpRequest } from './mcp-call.js'
 
 type Awaitable<T> = T | Promise<T>
@@ -15,9 +15,9 @@ export type McpRate = Rate | LimitOptions | readonly (Rate | LimitOptions)[]
 /** Limits by names, in which `*` stands for any characters: `{ search: '10/m', 'db_*': '2/s', '*': '60/m' }`. */
 export type McpLimits = Readonly<Record<string, McpRate>>
 
-export interface McpLimitOptions {
+export interface McpLimitOptions<P extends PoliciesInput = PoliciesInput> {
   /** Whose store counts. Give one where a server is made for each session: they share it. Default: one in memory. */
-  readonly limiter?: Limiter
+  readonly limiter?: Limiter<P>
   /** For calls of tools. The most specific pattern counts, for each subject and tool by itself. */
   readonly tools?: McpLimits
   /** For prompts that are asked for. */

@@ -2,14 +2,14 @@ import type { Decision } from '../../decision.js'
 
 /** What a request carries of its decision, by the names that express-rate-limit has. */
 export class RateLimitInfo {
-  readonly #nowMs: number
+  /** When it was decided, ms since the Unix epoch. */
+  readonly nowMs: number
   /** Everything that was decided. */
   readonly decision: Decision
 
-  /** @param nowMs ms since the Unix epoch */
   constructor(decision: Decision, nowMs: number) {
     this.decision = decision
-    this.#nowMs = nowMs
+    this.nowMs = nowMs
   }
 
   /** Units per window. */
@@ -29,6 +29,6 @@ export class RateLimitInfo {
 
   /** When all units are back if nobody else calls. */
   get resetTime(): Date {
-    return new Date(this.#nowMs + this.decision.resetAfterMs)
+    return new Date(this.nowMs + this.decision.resetAfterMs)
   }
 }

@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '../../core/time.js'
 import type { Decision } from '../../decision.js'
 import { isSluiceError } from '../../errors.js'
-import type { Limiter } from '../../limiter/types.js'
+import type { Limiter, SyncLimiter } from '../../limiter/types.js'
 import type { Subject } from '../../subject.js'
 import type { RequestConfig } from '../options/read-options.js'
-import type { CheckOptions } from '../options/request-options.js'
+import type { Awaitable, CheckOptions } from '../options/request-options.js'
 import type { RequestAdapter } from './adapter.js'
+import { RateLimitInfo } from './rate-limit-info.js'
 import { decidedGround, lastingGround, refuse } from './refusal.js'
 import { Ruling } from './ruling.js'
 import { Settlement } from './settlement.js'
@@ -29,6 +30,10 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
   readonly #adapter: RequestAdapter<A, R>
   readonly #address: SubjectAddress<A>
   readonly #shadow: Shadow<A>
+  /** The only check, where there is nothing to ask but its key: most limits are that. */
+  readonly #direct: CheckOptions<A, R> | undefined
+  /** The limiter, as long as its store may be in this process: the first call tells. */
+  #sync: Pick<SyncLimiter, 'checkSync'> | undefined
 
   constructor(config: RequestConfig<A, R, H>, adapter: RequestAdapter<A, R>) {
     this.config = config
@@ -36,6 +41,8 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     this.#address = new SubjectAddress(config, adapter)
     const watching = config.checks.filter(({ shadow }) => shadow).map(({ policy }) => policy)
     this.#shadow = new Shadow(watching, config.onShadow)
+    this.#direct = directCheck(config)
+    this.#sync = 'checkSync' in config.limiter ? (config.limiter as SyncLimiter) : undefined
   }
 
   get limiter(): Limiter {
@@ -48,61 +55,106 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
   }
 
   /**
-   * Decides a request. Rejects with what a function of the options throws, and with the errors of a limiter.
+   * Decides a request, without a promise where none is needed. Throws, or rejects with, what a function of the options throws
+   * and the errors of a limiter.
    *
    * @returns undefined for a request that is not limited
    */
-  async decide(...args: A): Promise<Ruling<A, R> | undefined> {
-    const { skip, allow, deny, checks } = this.config
-    if (skip !== undefined) {
-      const skipped = skip(...args)
-      if (typeof skipped === 'boolean' ? skipped : await skipped) return undefined
+  decide(...args: A): Awaitable<Ruling<A, R> | undefined> {
+    const check = this.#direct
+    if (check === undefined) return this.#decideFully(args)
+    const { policy, key } = check
+    const subject = key === undefined ? this.#address.key(policy, ...args) : key(...args)
+    if (typeof subject !== 'string') return this.#decideOne(check, subject, args)
+    const decision = this.#checkSync(policy, subject.toWellFormed())
+    if (decision === undefined) return this.#decideOne(check, subject, args)
+    if (!decision.allowed || decision.delayMs > 0) return this.#rule(decision, [check], args)
+    return this.#admit(decision, this.#settlementOf([check], decision, args))
+  }
+
+  /** Undefined where the store has to be asked over a connection. */
+  #checkSync(policy: string, subject: string): Decision | undefined {
+    try {
+      return this.#sync?.checkSync(policy, subject)
+    } catch (error) {
+      if (!isSluiceError(error, 'ERR_SLUICE_SYNC_UNSUPPORTED')) throw error
+      this.#sync = undefined
+      return undefined
     }
+  }
+
+  async #decideOne(check: CheckOptions<A, R>, key: Awaitable<Subject>, args: A): Promise<Ruling<A, R>> {
+    const subject = wellFormed(key instanceof Promise ? await key : key)
+    return this.#rule(await this.limiter.check(check.policy, subject), [check], args)
+  }
+
+  async #decideFully(args: A): Promise<Ruling<A, R> | undefined> {
+    const { skip, allow, deny, checks } = this.config
+    if (skip !== undefined && (await skip(...args))) return undefined
     if (allow !== undefined || deny !== undefined) {
       const address = this.#address.find(...args) ?? ''
       if (deny?.has(address)) return this.#refuseForEver(args, 'forbidden', [])
       if (allow?.has(address)) return undefined
     }
-    const settlement = new Settlement<A, R>(this.limiter, args)
-    const deciding: Item<A, R>[] = []
+    const watching = new Settlement<A, R>(this.limiter, args)
+    const items: Item<A, R>[] = []
     for (const check of checks) {
       if (check.shadow) {
-        settlement.add(check, this.#shadow.watch(check.policy, this.#watch(check, args), args))
+        watching.add(check, this.#shadow.watch(check.policy, this.#watch(check, args), args))
         continue
       }
       const item = await this.#itemOf(check, args)
       if (item === undefined) continue
       if (item.limit === 0) return this.#refuseForEver(args, 'quota-exceeded', [item.policy])
-      deciding.push(item)
+      items.push(item)
     }
-    if (deciding.length === 0)
-      return settlement.isEmpty ? undefined : new Ruling(undefined, undefined, settlement)
-    return this.#decideAll(deciding, args, settlement)
-  }
-
-  async #decideAll(
-    items: readonly Item<A, R>[],
-    args: A,
-    settlement: Settlement<A, R>,
-  ): Promise<Ruling<A, R>> {
-    let decision: Decision
+    const [first] = items
+    if (first === undefined)
+      return watching.isEmpty ? undefined : new Ruling(undefined, undefined, undefined, watching)
     try {
-      const [first] = items as readonly [Item<A, R>]
-      decision = await (items.length === 1
-        ? this.#check(first)
-        : this.limiter.checkAll(items.map(toCheckItem)))
+      const asked = items.length === 1 ? this.#check(first) : this.limiter.checkAll(items.map(toCheckItem))
+      const deciding = items.map(({ check }) => check)
+      return await this.#rule(await asked, deciding, args, watching)
     } catch (error) {
       if (!isSluiceError(error, 'ERR_SLUICE_COST_IMPOSSIBLE')) throw error
       const detail = `It costs ${error.cost}, and at most ${error.capacity} can ever pass at once.`
       return this.#refuseForEver(args, 'quota-exceeded', [error.policy], detail)
     }
-    const { writeFields } = this.config
-    const told = { decision, nowMs: systemClock.nowUs() / 1000, writeFields }
-    if (!decision.allowed)
-      return new Ruling(told, await refuse(decidedGround(decision), this.config, args), settlement)
-    for (const { check } of items) settlement.add(check, decision)
+  }
+
+  /** @param settlement what is to be settled already */
+  async #rule(
+    decision: Decision,
+    checks: readonly CheckOptions<A, R>[],
+    args: A,
+    settlement?: Settlement<A, R>,
+  ): Promise<Ruling<A, R>> {
+    if (!decision.allowed) {
+      const info = new RateLimitInfo(decision, nowMs())
+      const refused = await refuse(decidedGround(decision), this.config, args)
+      return new Ruling(info, this.config.writeFields, refused, undefined)
+    }
     if (decision.delayMs > 0) await this.#holdBack(decision, args)
-    return new Ruling(told, undefined, settlement)
+    return this.#admit(decision, this.#settlementOf(checks, decision, args, settlement))
+  }
+
+  #admit(decision: Decision, settlement: Settlement<A, R> | undefined): Ruling<A, R> {
+    return new Ruling(new RateLimitInfo(decision, nowMs()), this.config.writeFields, undefined, settlement)
+  }
+
+  #settlementOf(
+    checks: readonly CheckOptions<A, R>[],
+    decision: Decision,
+    args: A,
+    begun?: Settlement<A, R>,
+  ): Settlement<A, R> | undefined {
+    let settlement = begun
+    for (const check of checks) {
+      if (check.countWhen === undefined) continue
+      settlement ??= new Settlement(this.limiter, args)
+      settlement.add(check, decision)
+    }
+    return settlement
   }
 
   /** Undefined where there is nothing to check. */
@@ -138,13 +190,16 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
   }
 
   /** A shaped call is done when its turn has come. Whoever leaves the queue frees the place. */
-  async #holdBack(decision: Decision, args: A): Promise<void> {
+  async #holdBack({ delayMs, receipt }: Decision, args: A): Promise<void> {
     const gone = new AbortController()
     const forget = this.#adapter.onGone(() => gone.abort(), ...args)
     try {
-      await delay(decision.delayMs, undefined, { signal: gone.signal })
+      for (let leftMs = delayMs; leftMs > 0; leftMs -= TIMER_MS_MAX) {
+        await delay(Math.min(leftMs, TIMER_MS_MAX), undefined, { signal: gone.signal })
+      }
     } catch (error) {
-      if (decision.receipt !== undefined) this.limiter.refund(decision.receipt).catch(() => {})
+      // What cannot be given back, the limiter tells as `error`.
+      if (receipt !== undefined) this.limiter.refund(receipt).catch(() => {})
       throw error
     } finally {
       forget()
@@ -153,8 +208,25 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
 
   async #refuseForEver(args: A, ...ground: Parameters<typeof lastingGround>): Promise<Ruling<A, R>> {
     const refused = await refuse(lastingGround(...ground), this.config, args)
-    return new Ruling(undefined, refused, new Settlement<A, R>(this.limiter, args))
+    return new Ruling(undefined, undefined, refused, undefined)
   }
+}
+
+const nowMs = (): number => systemClock.nowUs() / 1000
+
+/** A timer that is to wait for longer fires at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+function directCheck<A extends readonly unknown[], R>({
+  skip,
+  allow,
+  deny,
+  checks,
+}: Pick<RequestConfig<A, R, unknown>, 'skip' | 'allow' | 'deny' | 'checks'>): CheckOptions<A, R> | undefined {
+  const [check] = checks
+  if (check === undefined || checks.length > 1) return undefined
+  const asks = [skip, allow, deny, check.skip, check.cost, check.limit, check.shadow || undefined]
+  return asks.every(asked => asked === undefined) ? check : undefined
 }
 
 const toCheckItem = ({ policy, subject, cost, limit }: Item<never, never>) => ({

@@ -1,45 +1,45 @@
-import type { Decision } from '../../decision.js'
 import type { SetField, WriteFields } from '../headers/rate-limit-fields.js'
-import { RateLimitInfo } from './rate-limit-info.js'
+import type { RateLimitInfo } from './rate-limit-info.js'
 import type { Refused } from './refused.js'
 import type { Settlement } from './settlement.js'
 
-interface Told {
-  readonly decision: Decision
-  /** ms since the Unix epoch. */
-  readonly nowMs: number
-  readonly writeFields: WriteFields
-}
-
 /** What becomes of a request. */
 export class Ruling<A extends readonly unknown[], R> {
-  readonly #told: Told | undefined
-  readonly #settlement: Settlement<A, R>
+  readonly #settlement: Settlement<A, R> | undefined
+  readonly #writeFields: WriteFields | undefined
+  /** What was decided; undefined where no policy was asked. */
+  readonly info: RateLimitInfo | undefined
   /** How it is refused; undefined: it goes on. */
   readonly refused: Refused | undefined
 
-  constructor(told: Told | undefined, refused: Refused | undefined, settlement: Settlement<A, R>) {
-    this.#told = told
+  constructor(
+    info: RateLimitInfo | undefined,
+    writeFields: WriteFields | undefined,
+    refused: Refused | undefined,
+    settlement: Settlement<A, R> | undefined,
+  ) {
+    this.info = info
+    this.#writeFields = writeFields
     this.refused = refused
     this.#settlement = settlement
   }
 
-  /** For the request to carry; undefined where no policy decided. */
-  get info(): RateLimitInfo | undefined {
-    return this.#told && new RateLimitInfo(this.#told.decision, this.#told.nowMs)
+  /** Puts what was decided on the request, or on what it carries its state in. */
+  attachTo(target: object, name: string): void {
+    ;(target as Record<string, unknown>)[name] = this.info
   }
 
   /** Tells the client. */
   writeFields(set: SetField): void {
-    this.#told?.writeFields(this.#told.decision, this.#told.nowMs, set)
+    if (this.info !== undefined) this.#writeFields?.(this.info.decision, this.info.nowMs, set)
   }
 
   /** `settle` is to be called when the response is finished. */
   get settles(): boolean {
-    return this.refused === undefined && !this.#settlement.isEmpty
+    return this.#settlement !== undefined && !this.#settlement.isEmpty
   }
 
-  settle(response: R): Promise<void> {
-    return this.#settlement.settle(response)
+  async settle(response: R): Promise<void> {
+    await this.#settlement?.settle(response)
   }
 }
