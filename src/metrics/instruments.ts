@@ -3,11 +3,11 @@ import { isRequest, type LimiterEvents } from '../events.js'
 import type { Limiter } from '../limiter/types.js'
 
 /** Seconds, for everything that takes time: from what a check in memory takes to the deadline of a slow store. */
-export const DURATION_BUCKETS_S = [
+const DURATION_BUCKETS_S = [
   1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 ]
-export const WAIT_BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
-export const COUNT_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
+const WAIT_BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+const COUNT_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
 
 /** The series of a limiter beside those by subject: the names, what they tell, and the labels they have. */
 export const INSTRUMENTS = {
