@@ -1,9 +1,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { Redis } from 'ioredis'
 import { RateLimiterRedis } from 'rate-limiter-flexible'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { run } from '../../src/cli/program.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import { runHere, spawnCli } from './run-cli.js'
 
@@ -120,11 +122,16 @@ test('interrupted, it keeps its place in a file and goes on from there', async (
   expect(place.scanned).toBeGreaterThan(0)
   expect(place.scanned).toBeLessThan(4000)
 
-  const otherWay = [...fromFlexible(), '--state', state]
-  expect(await runHere(otherWay)).toMatchObject({
-    code: 2,
-    stderr: expect.stringMatching(/another migration/),
-  })
+  const others = [
+    [...fromFlexible(), '--state', state],
+    [...args, '--policy', 'login=20/h'],
+  ]
+  for (const other of others) {
+    expect(await runHere(other)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/belongs to another migration \(rate-limiter-flexible to sluice/),
+    })
+  }
   const { code, stdout } = await runHere([...args, '--json'])
   expect(code).toBe(0)
   const { counts } = JSON.parse(stdout)
@@ -141,41 +148,20 @@ test('a file that is no place is refused', async () => {
   })
 })
 
-test.each<[string, () => string[], RegExp]>([
-  [
-    'no options of the limiters',
-    () => ['--from', 'rate-limit-redis', '--to', 'sluice'],
-    /--limiters FILE is missing/,
-  ],
-  [
-    'only those of one side',
-    () => ['--from', 'rate-limit-redis', '--to', 'mcp-gateway', '--limiters', json('a.json', {})],
-    /--to-limiters FILE is missing/,
-  ],
-  [
-    'the same keys twice',
-    () => ['--from', 'sluice', '--to', 'sluice', '--policy', 'a=1/m'],
-    /both sides are the same keys/,
-  ],
-  [
-    'a dialect that is none',
-    () => ['--from', 'upstash', '--to', 'sluice'],
-    /Allowed choices are sluice, rate-limiter/,
-  ],
-  [
-    'limiters that are wrong',
-    () => [
-      '--from',
-      'rate-limit-redis',
-      '--to',
-      'sluice',
-      '--limiters',
-      json('b.json', { api: { limit: 0 } }),
-    ],
-    /limiters\.api\.limit: 0 is not a whole number of hits/,
-  ],
-])('a usage error: %s', async (_, args, message) => {
-  const { code, stderr } = await runHere(['migrate', '--store', server.url, ...args()])
-  expect(code).toBe(2)
-  expect(stderr).toMatch(message)
+test('at a terminal, a bar shows the way through all keys, and is gone at the end', async () => {
+  for (let user = 0; user < 20; user++) await consume(`u${user}`, 1)
+  const stderr = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true })
+  const stdout = new PassThrough({ encoding: 'utf8' })
+  expect(await run([...fromFlexible(), '--apply'], { stdout, stderr })).toBe(0)
+  expect(stderr.read()).toMatch(/migrating .*100%/)
+  expect(stdout.read()).toMatch(/^rate-limiter-flexible to sluice: 20 keys\n/)
+})
+
+test('where no key is found, the prefix may be wrong', async () => {
+  await redis.set('other:ann', '3')
+  const { code, stdout } = await runHere(fromFlexible())
+  expect(code).toBe(0)
+  expect(stdout).toMatch(
+    /: 0 keys\n.*no key begins as those of rate-limiter-flexible do; 'sluice compat live'/s,
+  )
 })

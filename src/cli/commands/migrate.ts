@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { GENERATIONS } from '../../compat/mcp-gateway/config.js'
-import { migrate } from '../../compat/migrate/migrate.js'
+import { migrate, SETTLE_MS } from '../../compat/migrate/migrate.js'
 import { parseDuration } from '../../policy.js'
 import { Exit } from '../exit-codes.js'
 import { interruptible } from '../interruptible.js'
@@ -16,7 +16,8 @@ interface MigrateCliOptions extends SideOptions {
   readonly apply: boolean
   readonly force: boolean
   readonly rate?: number
-  readonly settle: string
+  /** ms */
+  readonly settle: number
   readonly state?: string
   readonly json: boolean
 }
@@ -63,10 +64,10 @@ export function addMigrateCommand(
     .addOption(
       new Option('--rate <keys>', 'keys per second, at most (default: 5000)').argParser(positiveInteger),
     )
-    .option(
-      '--settle <time>',
-      'time between two looks at the old keys, to see whether they are in use',
-      '3500ms',
+    .addOption(
+      new Option('--settle <time>', 'time between two looks at the old keys, to see whether they are in use')
+        .argParser(text => parseDuration(text, '--settle') / 1000)
+        .default(SETTLE_MS, '3.5 s'),
     )
     .option('--state <file>', 'go on where this file says, and keep it up to date')
   addLimiterOptions(command)
@@ -92,7 +93,7 @@ async function runMigration(options: MigrateCliOptions, progress: Progress, sign
     force,
     place: file?.read(),
     signal,
-    settleMs: parseDuration(settle) / 1000,
+    settleMs: settle,
     ...(rate !== undefined && { keysPerSecond: rate }),
     onPage(place, share) {
       progress.onProgress(share, 1)

@@ -1,5 +1,5 @@
 import type { MigrationOutcome, MigrationReport } from '../../compat/migrate/migrate.js'
-import { countText, printable } from '../../replay/render/wording.js'
+import { countText, plural, printable } from '../../replay/render/wording.js'
 import type { Output } from '../output.js'
 
 const MEANING: Readonly<Record<MigrationOutcome, string>> = {
@@ -33,8 +33,11 @@ export function describeReport(report: MigrationReport, from: string, to: string
   )
   const kept = [...examples.unknown, ...examples.wrongType].map(key => `    ${printable(key)}`)
   return `${[
-    `${from} to ${to}: ${countText(scanned)} keys`,
+    `${from} to ${to}: ${plural(scanned, 'key')}`,
     ...table,
+    ...(scanned > 0
+      ? []
+      : [`  no key begins as those of ${from} do; 'sluice compat live' shows what is there`]),
     ...(kept.length > 0 ? ['  left alone, for example:', ...kept] : []),
     ...(live === undefined
       ? []

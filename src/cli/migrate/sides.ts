@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import { type MigrationSide, policiesOfSide } from '../../compat/migrate/sides.js'
 import type { PoliciesInput } from '../../policy.js'
 import { FileError, UsageError } from '../exit-codes.js'
@@ -29,6 +30,7 @@ export function readSides(options: SideOptions): {
   readonly from: MigrationSide
   readonly to: MigrationSide
 } {
+  refuseUnused(options)
   const store = requiredStore(options)
   const toStore =
     options.toStore === undefined ? store : requiredStore({ ...options, store: options.toStore })
@@ -43,10 +45,12 @@ export function readSides(options: SideOptions): {
     if (options.toLimiters === undefined) {
       throw new UsageError(`--to-limiters FILE is missing: the options of the limiters of ${to}, as JSON`)
     }
-    return {
-      from: foreignSide(from, store, options.limiters as string, options),
-      to: foreignSide(to, toStore, options.toLimiters, options),
+    const before = foreignSide(from, store, options.limiters as string, options)
+    const after = foreignSide(to, toStore, options.toLimiters, options)
+    if (isDeepStrictEqual(before, after)) {
+      throw new UsageError('both sides are the same keys; give other limiters, or another --to-store')
     }
+    return { from: before, to: after }
   }
   if (from !== 'sluice') {
     const old = foreignSide(from, store, options.limiters as string, options)
@@ -66,6 +70,32 @@ export function readSides(options: SideOptions): {
     )
   }
   return { from: before, to: after }
+}
+
+/** @throws UsageError for an option that would change nothing here: whoever gives it means something else */
+function refuseUnused(options: SideOptions): void {
+  const { from, to } = options
+  const sluices = [from, to].filter(side => side === 'sluice').length
+  const unused: readonly (readonly [string, boolean, string])[] = [
+    ['--limiters', options.limiters !== undefined && sluices === 2, 'where a side is not sluice'],
+    ['--to-limiters', options.toLimiters !== undefined && sluices > 0, 'where neither side is sluice'],
+    [
+      '--generation',
+      options.generation !== undefined && from !== 'mcp-gateway' && to !== 'mcp-gateway',
+      'where a side is mcp-gateway',
+    ],
+    ['--from-prefix', options.fromPrefix !== undefined && sluices < 2, 'from sluice to sluice'],
+    ['--from-shards', options.fromShards !== undefined && sluices < 2, 'from sluice to sluice'],
+    ['--prefix', options.prefix !== undefined && sluices === 0, 'where a side is sluice'],
+    ['--shards', options.shards !== undefined && sluices === 0, 'where a side is sluice'],
+    ['--policies', options.policies !== undefined && sluices === 0, 'where a side is sluice'],
+    ['--policy', options.policy.length > 0 && sluices === 0, 'where a side is sluice'],
+  ]
+  const [option, , place] = unused.find(([, isUnused]) => isUnused) ?? []
+  if (option === undefined) return
+  throw new UsageError(
+    `${option} means something only ${place}, and this goes from ${from} to ${to}: leave it out`,
+  )
 }
 
 /** Without any on the command line, the limiters of the other side are the policies. */

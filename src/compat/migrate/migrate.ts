@@ -3,7 +3,7 @@ import { MigrationError } from '../../errors.js'
 import type { RedisClient } from '../../redis/redis-client.js'
 import { pause } from './pause.js'
 import { findLive, type LiveKey, type SampledKey } from './quiet.js'
-import { type MigrationSide, type OpenSide, openSource, openTarget, refuseMissingPolicies } from './sides.js'
+import { type MigrationSide, type OpenSide, readSource, readTarget, refuseMissingPolicies } from './sides.js'
 import type { MigrationSource } from './sources.js'
 import type { Carried, MigrationTarget } from './targets.js'
 import type { Unreadable } from './usage.js'
@@ -76,7 +76,8 @@ const PAGE_KEYS = 500
 const AT_ONCE = 50
 const SAMPLE_KEYS = 200
 const EXAMPLES = 5
-const SETTLE_MS = 3_500
+/** Idle times count whole seconds: long enough to tell a reader from nobody. */
+export const SETTLE_MS = 3_500
 const KEYS_PER_SECOND = 5_000
 
 /**
@@ -87,11 +88,13 @@ const KEYS_PER_SECOND = 5_000
  * @throws OptionError, PolicyError when a side cannot be read, before anything is connected
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport> {
-  const source = await openSource(options.from)
+  const from = readSource(options.from)
+  const to = readTarget(options.to, options.apply ?? false)
+  refuseMissingPolicies(from, to)
+  const source = await from.open()
   try {
-    const target = await openTarget(options.to, options.apply ?? false)
+    const target = await to.open()
     try {
-      refuseMissingPolicies(source.limiter, target.limiter)
       return await new Migration(options, source, target).run()
     } finally {
       await target.close()

@@ -1,12 +1,8 @@
 import { z } from 'zod'
-import { OptionError } from '../../errors.js'
-import { show } from '../../policy/refusal.js'
-import type { RedisClient, ScriptArg } from '../../redis/redis-client.js'
+import type { RedisClient, RedisTarget, ScriptArg } from '../../redis/redis-client.js'
 import { loadScript, runScript, type Script } from '../../redis/scripts.js'
 import { translateServerError } from '../../redis/server-errors.js'
 import { ask, connectNodes, type StoreNodes } from '../../redis/store-nodes.js'
-import { keyPrefixOf, targetOf } from '../../redis/targets/target-of.js'
-import type { DialectStore } from '../dialects/dialect-store.js'
 
 /** What stands at a key. */
 export interface RawKey {
@@ -41,18 +37,9 @@ export class Primaries {
     return this.#store.nodes
   }
 
-  /**
-   * @throws StoreUnavailableError when one of them cannot be reached: its keys would be left out
-   * @throws OptionError for a client that writes a prefix of its own
-   */
-  static async open(store: DialectStore): Promise<Primaries> {
-    const prefix = keyPrefixOf(store)
-    if (prefix !== undefined) {
-      throw new OptionError(
-        `store: this client writes ${show(prefix)} before every key; give the address, and the prefix with the limiters`,
-      )
-    }
-    const nodes = await connectNodes(targetOf(store))
+  /** @throws StoreUnavailableError when one of them cannot be reached: its keys would be left out */
+  static async open(store: RedisTarget): Promise<Primaries> {
+    const nodes = await connectNodes(store)
     const [missing] = nodes.unreachable
     if (missing === undefined) return new Primaries(nodes)
     await nodes.close()

@@ -2,9 +2,11 @@ import type { Engine } from '../../engine/engine.js'
 import { createRedisEngine } from '../../engine/redis-engine.js'
 import { MetaMismatchError, OptionError } from '../../errors.js'
 import { createKeyBuilder, DEFAULT_SHARDS, metaKeyOf } from '../../keys.js'
-import { list } from '../../policy/refusal.js'
+import { list, show } from '../../policy/refusal.js'
 import { compilePolicies, type PoliciesInput, parseRate } from '../../policy.js'
 import { readMeta, STATE_VERSION } from '../../redis/meta.js'
+import type { RedisTarget } from '../../redis/redis-client.js'
+import { keyPrefixOf, targetOf } from '../../redis/targets/target-of.js'
 import type { Subject } from '../../subject.js'
 import type { CounterDialect } from '../dialects/counter-engine.js'
 import type {
@@ -37,6 +39,12 @@ export type MigrationSide =
   | RateLimiterFlexibleDialect
   | RateLimitRedisDialect
   | Omit<McpGatewayDialect, 'clock'>
+
+/** A side whose options are right, before anything is connected. */
+export interface ReadSide<T> {
+  readonly policies: readonly string[]
+  open(): Promise<OpenSide<T>>
+}
 
 /** A side that is connected. */
 export interface OpenSide<T> {
@@ -75,60 +83,93 @@ function countersOf(side: RateLimiterFlexibleDialect | RateLimitRedisDialect): C
     : rateLimitRedis(side.limiters)
 }
 
-/** @throws OptionError, PolicyError, before anything is connected */
-export async function openSource(side: MigrationSide): Promise<OpenSide<MigrationSource>> {
+/** @throws OptionError, PolicyError */
+export function readSource(side: MigrationSide): ReadSide<MigrationSource> {
+  const store = readStore(side.store)
   if (side.dialect === 'sluice') {
     const compiled = readPolicies(side)
-    const engine = engineOf(side, false)
     const keyOf = createKeyBuilder(keysOf(side))
-    return connected(side, () => sluiceSource(compiled, { prefix: prefixOf(side), keyOf, engine }), engine)
+    return {
+      policies: [...compiled.byName.keys()],
+      open() {
+        const engine = engineOf(side, false)
+        return connected(
+          store,
+          () => sluiceSource(compiled, { prefix: prefixOf(side), keyOf, engine }),
+          engine,
+        )
+      },
+    }
   }
-  if (side.dialect === 'mcp-gateway') {
-    const setup = readGatewayConfig(side.config, side.generation)
-    const source = gatewaySource(setup, Object.keys(policiesOf(setup)))
-    return connected(side, () => source)
-  }
+  const limiter = side.dialect === 'mcp-gateway' ? readGatewaySource(side) : readCounterSource(side)
+  return { policies: limiter.policies, open: () => connected(store, () => limiter) }
+}
+
+function readGatewaySource({ config, generation }: Omit<McpGatewayDialect, 'clock'>): MigrationSource {
+  const setup = readGatewayConfig(config, generation)
+  return gatewaySource(setup, Object.keys(policiesOf(setup)))
+}
+
+function readCounterSource(side: RateLimiterFlexibleDialect | RateLimitRedisDialect): MigrationSource {
   const dialect = countersOf(side)
   const bare = Object.entries(dialect.limiters).find(([, { keyHead }]) => keyHead === '')
-  if (bare !== undefined) {
-    throw new OptionError(
-      `limiter '${bare[0]}' has keys without a prefix, so nothing tells them from the other keys of the server: ` +
-        `let both systems count on them by a dialect until they have expired`,
-    )
-  }
-  return connected(side, () => counterSource(dialect))
+  if (bare === undefined) return counterSource(dialect)
+  throw new OptionError(
+    `limiter '${bare[0]}' has keys without a prefix, so nothing tells them from the other keys of the server: ` +
+      `let both systems count on them by a dialect until they have expired`,
+  )
 }
 
 /**
+ * Opening it rejects with MetaMismatchError when the limiters on these keys are set up otherwise.
+ *
  * @param writes false: not even what limiters agree on is written
- * @throws OptionError, PolicyError, before anything is connected
- * @throws MetaMismatchError when the limiters on these keys are set up otherwise
+ * @throws OptionError, PolicyError
  */
-export async function openTarget(side: MigrationSide, writes: boolean): Promise<OpenSide<MigrationTarget>> {
+export function readTarget(side: MigrationSide, writes: boolean): ReadSide<MigrationTarget> {
+  const store = readStore(side.store)
   if (side.dialect === 'sluice') {
     const compiled = readPolicies(side)
     const keyOf = createKeyBuilder(keysOf(side))
-    const engine = engineOf(side, writes)
-    const open = await connected(
-      side,
-      primaries => new SluiceTarget(compiled, keyOf, engine, primaries),
-      engine,
-    )
-    try {
-      await assertMeta(side, open.primaries)
-      await engine.ready()
-      return open
-    } catch (error) {
-      await open.close()
-      throw error
+    return {
+      policies: [...compiled.byName.keys()],
+      async open() {
+        const engine = engineOf(side, writes)
+        const open = await connected(
+          store,
+          primaries => new SluiceTarget(compiled, keyOf, engine, primaries),
+          engine,
+        )
+        try {
+          await assertMeta(side, open.primaries)
+          await engine.ready()
+          return open
+        } catch (error) {
+          await open.close()
+          throw error
+        }
+      },
     }
   }
   const limits = side.dialect === 'mcp-gateway' ? gatewayLimits(side) : counterLimits(countersOf(side))
-  return connected(side, primaries => counterTarget(limits, primaries))
+  return {
+    policies: [...limits.keys()],
+    open: () => connected(store, primaries => counterTarget(limits, primaries)),
+  }
+}
+
+/** @throws OptionError also for a client that writes a prefix of its own */
+function readStore(store: DialectStore): RedisTarget {
+  const target = targetOf(store)
+  const prefix = keyPrefixOf(store)
+  if (prefix === undefined) return target
+  throw new OptionError(
+    `store: this client writes ${show(prefix)} before every key; give the address, and the prefix with the limiters`,
+  )
 }
 
 async function connected<T>(
-  { store }: MigrationSide,
+  store: RedisTarget,
   limiterOn: (primaries: Primaries) => T,
   engine?: Engine,
 ): Promise<OpenSide<T>> {
@@ -200,7 +241,10 @@ function gatewayLimits({ config, generation }: Omit<McpGatewayDialect, 'clock'>)
 }
 
 /** @throws OptionError naming what the new limiter lacks */
-export function refuseMissingPolicies(source: MigrationSource, target: MigrationTarget): void {
+export function refuseMissingPolicies(
+  source: ReadSide<MigrationSource>,
+  target: ReadSide<MigrationTarget>,
+): void {
   const missing = source.policies.filter(policy => !target.policies.includes(policy))
   if (missing.length === 0) return
   throw new OptionError(

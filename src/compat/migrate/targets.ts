@@ -17,7 +17,6 @@ export type Carried = 'carried' | 'stricter' | 'unknown' | 'wrongType'
 
 /** A limiter whose keys take over what another has counted. */
 export interface MigrationTarget {
-  readonly policies: readonly string[]
   /** @param writes false tells what would be done */
   carry(located: Located, usage: Usage, nowUs: number, writes: boolean): Promise<Carried>
 }
@@ -72,7 +71,6 @@ export function counterTarget(
   primaries: Primaries,
 ): MigrationTarget {
   return {
-    policies: [...limits.keys()],
     async carry({ policy, subject }, usage, nowUs, writes) {
       const { limit, windowUs, keyOf } = limits.get(policy) as CounterTargetLimit
       const key = keyOf(subject)
@@ -91,14 +89,12 @@ export function counterTarget(
  * others are debited what they have less than the old limiter, as if it had been used now: never laxer.
  */
 export class SluiceTarget implements MigrationTarget {
-  readonly policies: readonly string[]
   readonly #compiled: CompiledPolicies
   readonly #keyOf: KeyBuilder
   readonly #engine: Engine
   readonly #primaries: Primaries
 
   constructor(compiled: CompiledPolicies, keyOf: KeyBuilder, engine: Engine, primaries: Primaries) {
-    this.policies = [...compiled.byName.keys()]
     this.#compiled = compiled
     this.#keyOf = keyOf
     this.#engine = engine
