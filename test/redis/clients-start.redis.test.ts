@@ -12,11 +12,13 @@ const NOBODY = 1
 let server: RedisServer
 let replica: RedisServer
 let node: RedisServer
+let full: RedisServer
 
 beforeAll(async () => {
   server = await startRedis({ args: ['--databases', '4', '--requirepass', 'right'] })
   replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(NOBODY)] })
   node = await startRedis({ cluster: true })
+  full = await startRedis({ args: ['--maxmemory', '1', '--maxmemory-policy', 'noeviction'] })
   const cli = (...args: string[]) => server.cli('-a', 'right', '--no-auth-warning', ...args)
   const user = (name: string, ...rules: string[]) => cli('ACL', 'SETUSER', name, 'on', '>right', ...rules)
   await user('no-scripts', '~*', '+@all', '-@scripting')
@@ -26,7 +28,7 @@ beforeAll(async () => {
   await user('few', '~sl1:*', '-@all', ...NEEDED_COMMANDS)
 })
 afterAll(async () => {
-  for (const started of [server, replica, node]) await started.stop()
+  for (const started of [server, replica, node, full]) await started.stop()
 })
 
 const closers: (() => Promise<unknown>)[] = []
@@ -101,6 +103,12 @@ describe.each(STORE_KINDS)('by $name', ({ store }) => {
       'ERR_SLUICE_READ_ONLY',
       /point the store at the primary/,
       () => ({ port: replica.port }),
+    ],
+    [
+      'its memory is full',
+      'ERR_SLUICE_OUT_OF_MEMORY',
+      /maxmemory.*nothing was charged; raise maxmemory/,
+      () => ({ port: full.port }),
     ],
     [
       'it is a node of a cluster',
