@@ -13,8 +13,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A connection that gives no answer for so long is given up, or for four times the deadline where that is longer.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// A connection that gives no answer for so long is given up, or for four times the deadline where that is longer: a server
+/// that vanished without a word is found again as soon as it is back.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// How an engine behaves.
 #[derive(Clone)]

@@ -38,7 +38,7 @@ pub enum Error {
     /// The user of the connection may not read or write the key by which limiters agree.
     #[error("{0}")]
     Permission(String),
-    /// The server could not run the script: not allowed for this user, disabled, or busy with another.
+    /// The server could not run the script: not allowed for this user, or disabled.
     #[error("Redis could not run a script: {0}; the user needs EVALSHA, EVAL, SCRIPT LOAD and what the scripts call")]
     Scripting(String),
     /// The answer is no answer of the script. Whether the request was charged is unknown.
@@ -119,7 +119,7 @@ impl From<ServerReply> for Error {
         match reply.kind.as_str() {
             "READONLY" | "MISCONF" | "NOREPLICAS" => Self::ReadOnly(text),
             "OOM" => Self::OutOfMemory(text),
-            "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "NOAUTH" | "WRONGPASS" => {
+            "LOADING" | "BUSY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "NOAUTH" | "WRONGPASS" => {
                 Self::Unavailable(format!("Redis cannot decide now: {text}"))
             }
             "SLUICE" => Self::Protocol(format!("the script refused the batch: {text}")),
@@ -185,8 +185,8 @@ mod tests {
         let codes = |kinds: &[&str]| kinds.iter().map(|kind| told(kind).code()).collect::<Vec<_>>();
         assert_eq!(codes(&["READONLY", "MISCONF", "NOREPLICAS"]), ["ERR_SLUICE_READ_ONLY"; 3]);
         assert_eq!(codes(&["OOM"]), ["ERR_SLUICE_OUT_OF_MEMORY"]);
-        assert_eq!(codes(&["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"]), ["ERR_SLUICE_STORE_UNAVAILABLE"; 4]);
-        assert_eq!(codes(&["NOPERM", "BUSY", "ERR"]), ["ERR_SLUICE_SCRIPTING"; 3]);
+        assert_eq!(codes(&["LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN"]), ["ERR_SLUICE_STORE_UNAVAILABLE"; 4]);
+        assert_eq!(codes(&["NOPERM", "ERR"]), ["ERR_SLUICE_SCRIPTING"; 2]);
         assert_eq!(codes(&["SLUICE"]), ["ERR_SLUICE_PROTOCOL"]);
         assert!(told("OOM").to_string().contains("OOM in its own words"));
     }

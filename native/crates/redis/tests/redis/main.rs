@@ -12,4 +12,5 @@ mod shared_limit;
 mod slot_moves;
 mod slots;
 mod support;
+mod tls;
 mod vectors;
