@@ -2,9 +2,10 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
-import { type CanActivate, Controller, Get, type INestApplication, Module } from '@nestjs/common'
-import { APP_GUARD, NestFactory } from '@nestjs/core'
+import { type CanActivate, Controller, Get, type INestApplication, Module, Req, Res } from '@nestjs/common'
+import { type AbstractHttpAdapter, APP_GUARD, NestFactory } from '@nestjs/core'
 import { ExpressAdapter } from '@nestjs/platform-express'
+import { FastifyAdapter } from '@nestjs/platform-fastify'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
@@ -17,7 +18,7 @@ import { rateLimit as limitFetch, rateLimitOf } from '../../../../src/middleware
 import { rateLimit as limitHono } from '../../../../src/middleware/hono.js'
 import { rateLimit as limitHttp } from '../../../../src/middleware/http.js'
 import { rateLimit as limitKoa } from '../../../../src/middleware/koa.js'
-import { rateLimitGuard } from '../../../../src/middleware/nestjs.js'
+import { rateLimitGuard, SkipRateLimit } from '../../../../src/middleware/nestjs.js'
 import type { ShadowCounts } from '../../../../src/middleware/request/shadow.js'
 
 /** What a story says of a limit, in words that every framework has. */
@@ -202,39 +203,63 @@ async function startFetch(setup: Setup): Promise<Running> {
   return running(server, handled, limit, setup)
 }
 
-async function startNest(setup: Setup): Promise<Running> {
-  const handled = new Handled()
-  const limit = rateLimitGuard(
-    optionsOf(setup, name => context => ofMessage(name)(context.switchToHttp().getRequest())),
-  )
-  const app = await nestApp(limit, (request, response) => {
-    const { status, body } = handled.answer(request.path, request.rateLimit?.remaining)
-    response.status(status).send(body)
-  })
-  await app.listen(0, '127.0.0.1')
-  const ran = await running(app.getHttpServer() as Server, handled, limit, setup)
-  return { ...ran, stop: () => app.close() }
+/** What both platforms of NestJS hand a handler. */
+interface NestRequest {
+  readonly url: string
+  readonly rateLimit?: { readonly remaining: number }
 }
+
+interface NestResponse {
+  status(code: number): { send(body: string): unknown }
+}
+
+const startNest =
+  (platform: () => AbstractHttpAdapter) =>
+  async (setup: Setup): Promise<Running> => {
+    const handled = new Handled()
+    const limit = rateLimitGuard(
+      optionsOf(setup, name => context => {
+        const request = context.switchToHttp().getRequest<IncomingMessage & { raw?: IncomingMessage }>()
+        return ofMessage(name)(request.raw ?? request)
+      }),
+    )
+    const app = await nestApp(limit, platform(), (request, response) => {
+      const { status, body } = handled.answer(request.url, request.rateLimit?.remaining)
+      response.status(status).send(body)
+    })
+    await app.listen(0, '127.0.0.1')
+    const ran = await running(app.getHttpServer() as Server, handled, limit, setup)
+    return { ...ran, stop: () => app.close() }
+  }
 
 /** Written without the syntax of decorators, which cannot be stripped. */
 async function nestApp(
   guard: CanActivate,
-  handle: (request: express.Request, response: express.Response) => void,
+  platform: AbstractHttpAdapter,
+  handle: (request: NestRequest, response: NestResponse) => void,
 ): Promise<INestApplication> {
+  // The first that matches has the request.
   class Everything {
-    all(request: express.Request, response: express.Response) {
+    skipped(_request: NestRequest, response: NestResponse) {
+      response.status(200).send('skipped')
+    }
+    all(request: NestRequest, response: NestResponse) {
       handle(request, response)
     }
   }
-  const { Req, Res } = await import('@nestjs/common')
-  const own = Object.getOwnPropertyDescriptor(Everything.prototype, 'all') as PropertyDescriptor
+  const route = (method: 'all' | 'skipped', path: string) => {
+    const own = Object.getOwnPropertyDescriptor(Everything.prototype, method) as PropertyDescriptor
+    Req()(Everything.prototype, method, 0)
+    Res()(Everything.prototype, method, 1)
+    Get(path)(Everything.prototype, method, own)
+    return own
+  }
   Controller()(Everything)
-  Req()(Everything.prototype, 'all', 0)
-  Res()(Everything.prototype, 'all', 1)
-  Get('/{*path}')(Everything.prototype, 'all', own)
+  SkipRateLimit()(Everything.prototype, 'skipped', route('skipped', '/skipped'))
+  route('all', platform instanceof ExpressAdapter ? '/{*path}' : '/*')
   class App {}
   Module({ controllers: [Everything], providers: [{ provide: APP_GUARD, useValue: guard }] })(App)
-  return NestFactory.create(App, new ExpressAdapter(), { logger: false })
+  return NestFactory.create(App, platform, { logger: false })
 }
 
 /** Every framework on a real server. */
@@ -243,7 +268,8 @@ export const FRAMEWORKS: Readonly<Record<string, (setup: Setup) => Promise<Runni
   fastify: startFastify,
   hono: startHono,
   koa: startKoa,
-  nestjs: startNest,
+  'nestjs on Express': startNest(() => new ExpressAdapter()),
+  'nestjs on Fastify': startNest(() => new FastifyAdapter()),
   'node:http': startHttp,
   fetch: startFetch,
 }
