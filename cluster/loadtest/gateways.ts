@@ -35,13 +35,17 @@ export async function startGateways(setups: readonly GatewaySetup[]): Promise<Ga
   let nginx: Nginx | undefined
   let recorded: Recording[] | undefined
   const read = () => files.map(file => readFileSync(file, 'utf8').split('\n').filter(Boolean).map(readEntry))
-  const stop = async () => {
+  const end = async () => {
     await nginx?.stop()
+    await Promise.all(processes.map(endProcess))
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const stop = async () => {
     await Promise.all(processes.map(endProcess))
     try {
       recorded ??= read()
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      await end()
     }
   }
   try {
@@ -52,12 +56,10 @@ export async function startGateways(setups: readonly GatewaySetup[]): Promise<Ga
         return port
       }),
     )
-    nginx = await startNginx(ports)
+    nginx = await startNginx(folder, ports)
     return { url: nginx.url, recordings: () => recorded ?? read(), stop }
   } catch (error) {
-    await nginx?.stop()
-    await Promise.all(processes.map(endProcess))
-    rmSync(folder, { recursive: true, force: true })
+    await end()
     throw error
   }
 }

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -60,9 +59,12 @@ ${gateways.map(gateway => `    server 127.0.0.1:${gateway} max_fails=0;`).join('
 }
 `
 
-/** Starts Debian's nginx before the gateways, with a configuration, a folder and a port of its own. */
-export async function startNginx(gateways: readonly number[]): Promise<Nginx> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-nginx-'))
+/**
+ * Starts Debian's nginx before the gateways, with a configuration and a port of its own.
+ *
+ * @param folder for all that it writes; it is removed when nginx ends, also when this process is killed
+ */
+export async function startNginx(folder: string, gateways: readonly number[]): Promise<Nginx> {
   const port = await freePort()
   const file = join(folder, 'nginx.conf')
   writeFileSync(file, config(folder, port, gateways))
