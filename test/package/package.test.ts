@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { z } from 'zod'
+import { withoutNative } from '../support/native.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url))
@@ -55,7 +56,7 @@ describe('the packed package, installed in an empty project', () => {
           'LICENSE',
           'README.md',
         ],
-        ...['lua/dist/decide.lua', 'lua/dist/inspect.lua', 'lua/dist/functions.lua'],
+        ...['lua/dist/decide.lua', 'lua/dist/inspect.lua', 'lua/dist/breaker.lua', 'lua/dist/functions.lua'],
         ...[
           'dist/esm/index.js',
           'dist/esm/index.d.ts',
@@ -73,6 +74,7 @@ describe('the packed package, installed in an empty project', () => {
   const expected = () => ({
     allowed: [true, true, false],
     version: shipped.version,
+    breaker: 'passed',
     engine: 'object',
     testing: 'object',
     compat: 'function',
@@ -90,6 +92,18 @@ describe('the packed package, installed in an empty project', () => {
     const database = file.endsWith('.mjs') ? 1 : 2
     expect(await node(file, `${inject('redisUrl')}/${database}`)).toEqual({ allowed: [true, true, false] })
   })
+
+  test.skipIf(withoutNative !== undefined)(
+    'has no native engine, and needs none, until the one for its platform stands beside it',
+    async () => {
+      const told = () => Promise.all(['native.mjs', 'native.cjs'].map(file => node(file)))
+      expect(await told()).toEqual([{ source: 'ERR_SLUICE_NATIVE' }, { source: 'ERR_SLUICE_NATIVE' }])
+      const beside = join(project, 'native')
+      await run('scripts/build-native', ['--package', beside], { cwd: root })
+      await run('npm', ['install', '--offline', '--no-audit', '--no-fund', beside], { cwd: project })
+      expect(await told()).toEqual([{ source: 'native' }, { source: 'native' }])
+    },
+  )
 
   test('gives its version by its command', async () => {
     const { stdout } = await run(join(project, 'node_modules/.bin/sluice'), ['--version'], { cwd: project })

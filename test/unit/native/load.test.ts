@@ -50,10 +50,13 @@ describe.skipIf(withoutNative !== undefined)('a module that was built', () => {
     copyFileSync(own(`native/bin/${built}`), join(root, wantedFile()))
   })
 
-  test('is loaded by the package it was built for', () => {
+  test('is loaded by the package it was built for, and has what its declaration says', () => {
     const { binding, problem } = load()
     expect(problem).toBeUndefined()
     expect(binding?.about()).toMatchObject({ interface: 1 })
+    expect(Object.keys(binding ?? {}).sort()).toEqual(['NativeMemory', 'about'])
+    const methods = Object.getOwnPropertyNames(binding?.NativeMemory.prototype).sort()
+    expect(methods).toEqual(['attach', 'clear', 'constructor', 'decider', 'define', 'stats'])
   })
 
   test('is stale in a package of another version', () => {

@@ -186,19 +186,7 @@ impl NativeMemory {
     #[napi]
     pub fn decider<'env>(&self, env: &'env Env) -> Result<Function<'env, (), ()>> {
         let memory = Rc::clone(&self.0);
-        env.create_function_from_closure("decide", move |_| {
-            let mut memory = borrow(&memory)?;
-            match caught(|| memory.decide()) {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(Failure::Malformed)) => Err(Error::from_reason(Malformed.to_string())),
-                Ok(Err(Failure::Request(error))) => Err(Error::from_reason(error.to_string())),
-                Err(Panicked(place)) => {
-                    // Nobody knows what the keys are worth now.
-                    memory.clear();
-                    Err(Error::from_reason(format!("panicked at {place}; its counters start anew")))
-                }
-            }
-        })
+        env.create_function_from_closure("decide", move |_| run(&memory, Memory::decide))
     }
 
     /// Forgets every key, and gives back their memory.
@@ -216,7 +204,72 @@ impl NativeMemory {
     }
 }
 
+/// Runs what may fail in every way. After a panic nobody knows what the keys are worth: they begin anew.
+fn run(memory: &RefCell<Memory>, work: impl FnOnce(&mut Memory) -> std::result::Result<(), Failure>) -> Result<()> {
+    let mut memory = borrow(memory)?;
+    match caught(|| work(&mut memory)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Failure::Malformed)) => Err(Error::from_reason(Malformed.to_string())),
+        Ok(Err(Failure::Request(error))) => Err(Error::from_reason(error.to_string())),
+        Err(Panicked(place)) => {
+            memory.clear();
+            Err(Error::from_reason(format!("panicked at {place}; its counters start anew")))
+        }
+    }
+}
+
 /// A call cannot come while another is under way: nothing here calls back.
 fn borrow(memory: &RefCell<Memory>) -> Result<RefMut<'_, Memory>> {
     memory.try_borrow_mut().map_err(|_| Error::from_reason("a call is under way"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+mod tests {
+    use super::*;
+
+    const NOW_US: f64 = 1_700_000_000_000_000.0;
+
+    /// With a limit of 5, and one check by ada in its block.
+    fn memory() -> RefCell<Memory> {
+        let numbers = Float64Array::new(vec![1.0, NOW_US, 1.0, 0.0, 1.0, 1.0, 0.0, 3.0, -1.0]);
+        let options = Options { max_keys: 10, shards: 1 };
+        let text = Uint8Array::new(b"ada".to_vec());
+        let mut memory = Memory::new(options, numbers, text, Float64Array::new(vec![0.0; 5]));
+        let plan = Plan::from_row(&[2.0, 5.0, 1e6, 10.0, 0.0, 0.0, 0.0, 0.0]).unwrap();
+        memory.define(0, "per-user".to_owned(), plan);
+        RefCell::new(memory)
+    }
+
+    fn remaining(memory: &RefCell<Memory>) -> f64 {
+        memory.borrow().verdicts[2]
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_the_counters_start_anew_under_the_plans_that_are_there() {
+        let memory = memory();
+        run(&memory, Memory::decide).unwrap();
+        run(&memory, Memory::decide).unwrap();
+        assert_eq!(remaining(&memory), 3.0);
+        let error = run(&memory, |_| panic!("of ada")).unwrap_err();
+        assert!(error.reason.starts_with("panicked at memory.rs:"), "{error}");
+        assert!(!error.reason.contains("ada"));
+        assert_eq!(memory.borrow().engine.stats().keys, 0);
+        run(&memory, Memory::decide).unwrap();
+        assert_eq!(remaining(&memory), 4.0);
+    }
+
+    #[test]
+    fn a_block_that_nobody_could_have_written_is_refused() {
+        let memory = memory();
+        for (at, wrong) in [(0, 2.0), (2, 17.0), (2, 0.0), (3, 1.0), (4, 99.0), (7, 4.0), (1, 0.0)] {
+            let mut numbers = memory.borrow().numbers.to_vec();
+            numbers[at] = wrong;
+            let kept = std::mem::replace(&mut memory.borrow_mut().numbers, Float64Array::new(numbers));
+            let ended = run(&memory, Memory::decide);
+            assert!(ended.is_err(), "{wrong} at {at}");
+            memory.borrow_mut().numbers = kept;
+        }
+        run(&memory, Memory::decide).unwrap();
+    }
 }
