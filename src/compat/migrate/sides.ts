@@ -3,11 +3,10 @@ import { createRedisEngine } from '../../engine/redis-engine.js'
 import { MetaMismatchError, OptionError } from '../../errors.js'
 import { createKeyBuilder, DEFAULT_SHARDS, metaKeyOf } from '../../keys.js'
 import { list, show } from '../../policy/refusal.js'
-import { compilePolicies, type PoliciesInput, parseRate } from '../../policy.js'
+import { compilePolicies, type PoliciesInput } from '../../policy.js'
 import { readMeta, STATE_VERSION } from '../../redis/meta.js'
 import type { RedisTarget } from '../../redis/redis-client.js'
 import { keyPrefixOf, targetOf } from '../../redis/targets/target-of.js'
-import type { Subject } from '../../subject.js'
 import type { CounterDialect } from '../dialects/counter-engine.js'
 import type {
   McpGatewayDialect,
@@ -16,13 +15,13 @@ import type {
 } from '../dialects/dialect-engine.js'
 import type { DialectStore } from '../dialects/dialect-store.js'
 import { readGatewayConfig } from '../mcp-gateway/config.js'
-import { dimensionsOf, readCall, TOOL_POLICY } from '../mcp-gateway/dimensions.js'
 import { policiesOf } from '../mcp-gateway/gateway-engine.js'
 import { rateLimitRedis } from '../rate-limit-redis.js'
 import { rateLimiterFlexible } from '../rate-limiter-flexible.js'
+import { counterLimits, gatewayLimits } from './counter-limits.js'
 import { Primaries } from './primaries.js'
 import { counterSource, gatewaySource, type MigrationSource, sluiceSource } from './sources.js'
-import { type CounterTargetLimit, counterTarget, type MigrationTarget, SluiceTarget } from './targets.js'
+import { counterTarget, type MigrationTarget, SluiceTarget } from './targets.js'
 
 /** Limiters of Sluice itself. */
 export interface SluiceSide {
@@ -151,7 +150,10 @@ export function readTarget(side: MigrationSide, writes: boolean): ReadSide<Migra
       },
     }
   }
-  const limits = side.dialect === 'mcp-gateway' ? gatewayLimits(side) : counterLimits(countersOf(side))
+  const limits =
+    side.dialect === 'mcp-gateway'
+      ? gatewayLimits(readGatewayConfig(side.config, side.generation))
+      : counterLimits(countersOf(side))
   return {
     policies: [...limits.keys()],
     open: () => connected(store, primaries => counterTarget(limits, primaries)),
@@ -184,60 +186,6 @@ async function connected<T>(
     await engine?.close()
     throw error
   }
-}
-
-function counterLimits({ policies, limiters }: CounterDialect): ReadonlyMap<string, CounterTargetLimit> {
-  return new Map(
-    Object.entries(policies).map(([policy, { limit, window }]) => {
-      const { windowUs } = parseRate(`${limit}/${window}`, policy)
-      const keyOf = (subject: Subject) => {
-        const text = textOf(subject)
-        return text === undefined ? undefined : `${limiters[policy]?.keyHead}${text}`
-      }
-      return [policy, { limit, windowUs, keyOf }]
-    }),
-  )
-}
-
-/** A record of one part is as good as its text. */
-function textOf(subject: Subject): string | undefined {
-  if (typeof subject === 'string') return subject
-  const values = Object.values(subject)
-  return values.length === 1 ? values[0] : undefined
-}
-
-function gatewayLimits({ config, generation }: Omit<McpGatewayDialect, 'clock'>) {
-  const setup = readGatewayConfig(config, generation)
-  if (setup.algorithm !== 'fixed_window') {
-    throw new OptionError(
-      `to mcp-gateway, migrate carries a fixed_window only, and this configuration has ${setup.algorithm}: let both ` +
-        `systems count on its keys by the dialect instead`,
-    )
-  }
-  const limits = Object.entries(policiesOf(setup)).map(
-    ([policy, { limit, window }]): [string, CounterTargetLimit] => [
-      policy,
-      {
-        limit,
-        windowUs: parseRate(`${limit}/${window}`, policy).windowUs,
-        keyOf(subject) {
-          const parts =
-            typeof subject === 'string' ? { [policy === 'by_tenant' ? 'tenant' : 'user']: subject } : subject
-          const call = readCall(
-            { ...setup, byUserPerServer: undefined },
-            {
-              user: parts.user,
-              tenantId: parts.tenant ?? null,
-              ...(policy.startsWith(TOOL_POLICY) && { tool: policy.slice(TOOL_POLICY.length) }),
-            },
-          )
-          return dimensionsOf(setup, { ...call, server: parts.server }).find(own => own.policy === policy)
-            ?.key
-        },
-      },
-    ],
-  )
-  return new Map(limits)
 }
 
 /** @throws OptionError naming what the new limiter lacks */
