@@ -73,7 +73,7 @@ export function rateLimit<P extends PoliciesInput>(
     if (ruling === undefined) return true
     ruling.attachTo(request, propertyName)
     if (reply.sent) return ruling.refused === undefined
-    ruling.writeFields((name, value) => reply.header(name, value))
+    ruling.writeFields((name, value) => reply.header(lowerCase(name), value))
     settleWhenFinished(ruling, reply.raw, reply)
     const { refused } = ruling
     if (refused === undefined) return true
@@ -106,4 +106,16 @@ export function rateLimit<P extends PoliciesInput>(
     if (goesOn) done()
   }
   return withLimit(hook, limit)
+}
+
+/** Fastify keeps names in lower case: making it of the same few for each response takes as long as a check. */
+const lowered = new Map<string, string>()
+
+function lowerCase(name: string): string {
+  let lower = lowered.get(name)
+  if (lower === undefined) {
+    lower = name.toLowerCase()
+    lowered.set(name, lower)
+  }
+  return lower
 }

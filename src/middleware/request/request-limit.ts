@@ -64,7 +64,7 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     const check = this.#direct
     if (check === undefined) return this.#decideFully(args)
     const { policy, key } = check
-    const subject = key === undefined ? this.#address.key(policy, ...args) : key(...args)
+    const subject = key === undefined ? this.#address.key(policy, args) : key(...args)
     if (typeof subject !== 'string') return this.#decideOne(check, subject, args)
     const decision = this.#checkSync(policy, subject.toWellFormed())
     if (decision === undefined) return this.#decideOne(check, subject, args)
@@ -92,7 +92,7 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     const { skip, allow, deny, checks } = this.config
     if (skip !== undefined && (await skip(...args))) return undefined
     if (allow !== undefined || deny !== undefined) {
-      const address = this.#address.find(...args) ?? ''
+      const address = this.#address.find(args) ?? ''
       if (deny?.has(address)) return this.#refuseForEver(args, 'forbidden', [])
       if (allow?.has(address)) return undefined
     }
@@ -164,7 +164,7 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     const cost = typeof check.cost === 'function' ? await check.cost(...args) : check.cost
     if (cost === 0) return undefined
     const limit = typeof check.limit === 'function' ? await check.limit(...args) : check.limit
-    if (key === undefined) return { check, policy, subject: this.#address.key(policy, ...args), cost, limit }
+    if (key === undefined) return { check, policy, subject: this.#address.key(policy, args), cost, limit }
     const subject = key(...args)
     return {
       check,

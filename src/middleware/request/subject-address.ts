@@ -23,7 +23,7 @@ export class SubjectAddress<A extends readonly unknown[]> {
   /**
    * @throws OptionError where the framework believes whatever a client writes into `X-Forwarded-For`
    */
-  find(...args: A): string | undefined {
+  find(args: A): string | undefined {
     const { address, trusts, validates } = this.#config
     if (address !== undefined) return address(...args)
     const { peer, forwardedFor, framework } = this.#adapter
@@ -46,8 +46,8 @@ export class SubjectAddress<A extends readonly unknown[]> {
    *
    * @throws SubjectError where there is no address: a shared one would be one limit for everybody
    */
-  key(policy: string, ...args: A): string {
-    const address = this.find(...args)
+  key(policy: string, args: A): string {
+    const address = this.find(args)
     const key = address === undefined ? undefined : this.#config.addressKeys.of(address)
     if (key !== undefined) return key
     throw new SubjectError(
