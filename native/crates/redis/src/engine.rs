@@ -78,7 +78,7 @@ impl RedisEngine {
     /// `keys`: where the keys of its requests are; all limiters on the same keys have to agree on that.
     pub fn new(store: Store, keys: &KeySpace, options: Options) -> Self {
         let Options { deadline, on_loss } = options;
-        let answer_max = ANSWER_MAX.max(4 * deadline);
+        let answer_max = ANSWER_MAX.max(deadline.saturating_mul(4));
         let inner = Arc::new_cyclic(|own: &Weak<Inner>| {
             let own = Weak::clone(own);
             let on_connect = Arc::new(move || {

@@ -17,6 +17,7 @@ use redis::{Cmd, ConnectionInfo, Value};
 use slots::read_redirect;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -43,6 +44,8 @@ pub(crate) struct Cluster {
     answer_max: Duration,
     on_connect: OnConnect,
     on_loss: OnLoss,
+    /// Nothing is refreshed any more.
+    closed: AtomicBool,
     /// For what outlives a call.
     own: Weak<Self>,
 }
@@ -87,6 +90,7 @@ impl Cluster {
             answer_max,
             on_connect,
             on_loss,
+            closed: AtomicBool::new(false),
             own: Weak::clone(own),
         });
         tokio::spawn(keep_map(Arc::clone(&map), Weak::clone(&cluster.own)));
@@ -168,6 +172,7 @@ impl Cluster {
     }
 
     pub async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         let lanes: Vec<Lane> = self.lanes.lock().drain().map(|(_, lane)| lane).collect();
         let closing: futures_util::stream::FuturesUnordered<_> = lanes.iter().map(Lane::close).collect();
         futures_util::StreamExt::collect::<()>(closing).await;
@@ -326,7 +331,7 @@ async fn keep_map(map: Arc<ClusterMap>, cluster: Weak<Cluster>) {
     let mut pace = Pace::default();
     loop {
         map.due(&mut pace).await;
-        let Some(cluster) = cluster.upgrade() else { return };
+        let Some(cluster) = cluster.upgrade().filter(|cluster| !cluster.closed.load(Ordering::Acquire)) else { return };
         map.adopt(ask_nodes(cluster.informants(), |node| cluster.lane(node)).await, &mut pace);
         cluster.forget_others();
         if cluster.is_broken() {
