@@ -40,7 +40,14 @@ class PairedLoad {
   #pending = 0
   #asked = 0
   readonly #limiters = Array.from({ length: 3 }, () =>
-    createLimiter({ store: cluster.store, denyCache: false, onStoreFailure: 'closed', policies: POLICIES }),
+    createLimiter({
+      store: cluster.store,
+      denyCache: false,
+      onStoreFailure: 'closed',
+      // A busy machine is no fault.
+      deadline: '5s',
+      policies: POLICIES,
+    }),
   )
   readonly #timer = setInterval(() => this.#ask(), TICK_MS)
 

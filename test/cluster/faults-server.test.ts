@@ -143,7 +143,8 @@ test('Redis stopped and let go on: what was asked meanwhile is decided once, and
 
 test('SCRIPT FLUSH and FUNCTION FLUSH every 100 ms: no check fails, and none is charged twice', async () => {
   const server = await startServer()
-  const fleet = await startFleet(server)
+  // A busy machine is no fault.
+  const fleet = await startFleet(server, { deadline: '10s' })
   for (let flushes = 0; flushes < 15; flushes++) {
     await server.cli('SCRIPT', 'FLUSH')
     await server.cli('FUNCTION', 'FLUSH')
