@@ -72,6 +72,8 @@ export function createKeyBuilder({ prefix, shards = DEFAULT_SHARDS }: KeyOptions
 
 /** The keys of one breaker's circuits. */
 export interface CircuitKeys {
+  /** Where the processes of a fleet leave thresholds for one another. */
+  readonly settingsKey: string
   /** From 0: keys of one shard are in one slot. */
   shardOf(identity: string): number
   keyOf(identity: string): string
@@ -86,10 +88,12 @@ export interface CircuitKeys {
  */
 export function createCircuitKeys(breaker: string, prefix?: string): CircuitKeys {
   const start = `${readPrefix(prefix)}${LAYOUT}:{`
-  const end = `}:${encodePart(breaker)}:breaker:`
+  const name = encodePart(breaker)
+  const end = `}:${name}:breaker:`
   const heads = shardTags(DEFAULT_SHARDS).map(tag => `${start}${tag}${end}`)
   const shardOf = (identity: string) => keySlot(circuitPath(identity)) & (DEFAULT_SHARDS - 1)
   return {
+    settingsKey: `${start}${shardTags(1)[0]}}:${name}:breaker-settings`,
     shardOf,
     keyOf: identity => (heads[shardOf(identity)] as string) + circuitPath(identity),
   }

@@ -2,6 +2,7 @@ import type { BreakerState } from '../core/breaker.js'
 import { Forced, Phase } from '../core/circuit-state.js'
 import { channelsOf, type WarningEvents } from '../events/emitter.js'
 import type { ScopeLabel } from '../scope.js'
+import type { BreakerThresholds } from './breaker-options.js'
 import type { CircuitSource } from './circuits.js'
 
 /** Of which circuit an event tells. */
@@ -31,6 +32,8 @@ export interface BreakerEvents extends WarningEvents {
   failure: CircuitName & { readonly error: unknown }
   /** A call was refused. */
   rejected: CircuitName & { readonly state: BreakerState; readonly retryAfterMs: number }
+  /** Thresholds changed in this process, by its own word or that of another. */
+  update: { readonly breaker: string; readonly thresholds: BreakerThresholds }
   /** The store cannot be asked: from here on this process goes by what it knows. */
   storeDown: { readonly breaker: string; readonly error: unknown }
   storeUp: { readonly breaker: string; readonly downMs: number }
@@ -38,7 +41,7 @@ export interface BreakerEvents extends WarningEvents {
 
 export type BreakerEventName = keyof BreakerEvents
 
-const NAMES = ['transition', 'failure', 'rejected', 'storeDown', 'storeUp', 'warning'] as const
+const NAMES = ['transition', 'failure', 'rejected', 'update', 'storeDown', 'storeUp', 'warning'] as const
 
 /** `sluice:breaker:transition` and so on: every event of every breaker of the process. */
 export const BREAKER_CHANNELS = channelsOf<BreakerEvents>('sluice:breaker:', NAMES)

@@ -1,23 +1,15 @@
-import type { BreakerState } from '../core/breaker.js'
-import { CircuitOp, type CircuitPlan, CircuitStatus } from '../core/circuit-plan.js'
+import type { CircuitPlan, CircuitRequest } from '../core/circuit-plan.js'
 import { Forced, Phase } from '../core/circuit-state.js'
 import { cdiv, systemClock } from '../core/time.js'
 import { timersOf } from '../core/timers.js'
-import { BreakerOpenError, CheckError, ClosedError } from '../errors.js'
+import { BreakerOpenError, ClosedError } from '../errors.js'
 import { Emitter } from '../events/emitter.js'
-import { type DurationText, parseDuration } from '../policy.js'
 import { rejectOnAbort } from '../redis/waiting.js'
-import type { ScopedCall } from '../scope.js'
-import { identify, type Subject, type SubjectRule } from '../subject.js'
-import {
-  BREAKER_CHANNELS,
-  type BreakerEventName,
-  type BreakerEvents,
-  forcedOf,
-  stateOf,
-} from './breaker-events.js'
+import { identify, type SubjectRule } from '../subject.js'
+import { BREAKER_CHANNELS, type BreakerEventName, type BreakerEvents, stateOf } from './breaker-events.js'
 import { type BreakerMetrics, metricsOf } from './breaker-metrics.js'
 import type { BreakerConfig, BreakerOptions, BreakerThresholds } from './breaker-options.js'
+import { BreakerOrders, type BreakerSubject } from './breaker-orders.js'
 import type { Admission, Circuit } from './circuit.js'
 import { type CallOutcome, classifyCall, isPlain, returnedCall, threwCall } from './circuit-outcome.js'
 import { CircuitTable } from './circuit-table.js'
@@ -28,43 +20,15 @@ import { type BreakerRefusal, OpenPermit, type Permit } from './permit.js'
 import { readBreakerOptions, readThresholds } from './read-options.js'
 import { nameOfSubject } from './subject-name.js'
 
-/** What a call is for: text, or named parts such as `{ server, method }`. */
-export type BreakerSubject = Subject | ScopedCall
-
 export interface BreakerCallOptions {
   readonly signal?: AbortSignal | undefined
 }
-
-export interface OrderOptions {
-  /** How long the order stands, up to 400 days. Default: `'24h'`. */
-  readonly for?: DurationText | undefined
-}
-
-/** How a circuit stands. */
-export interface CircuitView {
-  readonly state: BreakerState
-  /** Which way an operator holds it; undefined: neither. */
-  readonly forced: 'open' | 'closed' | undefined
-  /** ms until a call may pass, rounded up; 0: now. */
-  readonly retryAfterMs: number
-  /** Openings since it was last closed. */
-  readonly attempt: number
-}
-
-/** One of those who hold a circuit open: it stays so until the last of them has let go. */
-export interface Isolation {
-  release(): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
-}
-
-const DAY = '24h'
-const ASKED = { generation: 0, a: 0, b: 0, ticket: 0 }
 
 /**
  * A circuit breaker: calls to what fails are refused for a while, and a few probes find out when it is well again.
  * Made by `createBreaker`.
  */
-export class CircuitBreaker {
+export class CircuitBreaker extends BreakerOrders {
   readonly #config: BreakerConfig
   readonly #rule: SubjectRule
   readonly #events = new Emitter<BreakerEvents>(BREAKER_CHANNELS)
@@ -76,6 +40,7 @@ export class CircuitBreaker {
 
   /** @throws PolicyError listing everything that is wrong with the options */
   constructor(options: BreakerOptions) {
+    super()
     const config = readBreakerOptions(options)
     const { name, scope, plan, deadlineMs, maxAgeMs } = config
     const { clock = systemClock, random = Math.random, prefix, store = 'memory' } = options
@@ -101,6 +66,7 @@ export class CircuitBreaker {
           retryAfterMs: cdiv(result.waitUs, 1000),
         })
       },
+      onSettings: text => this.#adopt(text),
       onStoreDown: error => this.#storeDown(error),
       onStoreUp: downMs => this.#events.emit('storeUp', { breaker: name, downMs }),
       onWarning: (message, error) => this.#events.warn(message, error),
@@ -161,66 +127,14 @@ export class CircuitBreaker {
     return new OpenPermit(admission, (outcome, error) => this.#settle(circuit, admission, outcome, error))
   }
 
-  /** How the circuit of a subject stands, in the store. @throws StoreUnavailableError, … */
-  async state(subject: BreakerSubject): Promise<CircuitView> {
-    const result = await this.#order(subject, CircuitOp.look, ASKED)
-    return {
-      state: stateOf(result.phase),
-      forced: forcedOf(result.forced),
-      retryAfterMs: cdiv(result.waitUs, 1000),
-      attempt: result.attempt,
-    }
-  }
-
-  /** Refuses every call until the order ends, whatever the calls say. @throws StoreUnavailableError, … */
-  async forceOpen(subject: BreakerSubject, options?: OrderOptions): Promise<void> {
-    await this.#order(subject, CircuitOp.force, { ...ASKED, a: Forced.open, b: readFor(options) })
-  }
-
-  /** Lets every call pass until the order ends, and counts none. @throws StoreUnavailableError, … */
-  async forceClose(subject: BreakerSubject, options?: OrderOptions): Promise<void> {
-    await this.#order(subject, CircuitOp.force, { ...ASKED, a: Forced.closed, b: readFor(options) })
-  }
-
-  /** Takes `forceOpen` and `forceClose` back: the circuit goes on as it stood. @throws StoreUnavailableError, … */
-  async unforce(subject: BreakerSubject): Promise<void> {
-    await this.#order(subject, CircuitOp.force, { ...ASKED, a: Forced.no })
-  }
-
-  /** Closes the circuit, and forgets its calls, orders and isolations. @throws StoreUnavailableError, … */
-  async reset(subject: BreakerSubject): Promise<void> {
-    await this.#order(subject, CircuitOp.reset, ASKED)
-  }
-
-  /**
-   * Holds a circuit open until it is released, or the time is over; several may, and the last one to let go opens the
-   * way. At most 16 at once.
-   *
-   * @throws CheckError when too many do; StoreUnavailableError, …
-   */
-  async isolate(subject: BreakerSubject, options?: OrderOptions): Promise<Isolation> {
-    const { status, ticket } = await this.#order(subject, CircuitOp.isolate, {
-      ...ASKED,
-      a: readFor(options),
-    })
-    if (status === CircuitStatus.badRequest) {
-      throw new CheckError(
-        `breaker '${this.name}': 16 others isolate this circuit already; release one first`,
-      )
-    }
-    const release = async () => {
-      await this.#order(subject, CircuitOp.release, { ...ASKED, ticket })
-    }
-    return { release, [Symbol.asyncDispose]: release }
-  }
-
   /**
    * Changes thresholds while calls are under way. What was counted stays, unless the window gets another length; what
-   * is open stays so as long as it was to. For this process: others on the store go by their own.
+   * is open stays so as long as it was to. For this process, until `updateAll` of any has others.
    *
    * @throws PolicyError listing everything that is wrong
    */
   update(thresholds: BreakerThresholds): void {
+    readThresholds(thresholds)
     const { failureThreshold, failureRate, minimumVolume, window, successThreshold } = this.#thresholds
     const { timeout, backoff, jitter, halfOpenMax, probeTimeout } = this.#thresholds
     const merged = {
@@ -230,10 +144,27 @@ export class CircuitBreaker {
     }
     this.#plan = readThresholds(merged)
     this.#thresholds = merged
+    this.#events.emit('update', { breaker: this.name, thresholds })
   }
 
-  /** What this process has seen. The numbers only grow, but for states, which are those of the moment. */
+  /**
+   * The same in every process that has a breaker of this name on the store: each goes by it within `maxAge` of its use,
+   * and so does one that starts later.
+   *
+   * @throws PolicyError listing everything that is wrong; StoreUnavailableError, …
+   */
+  async updateAll(thresholds: BreakerThresholds): Promise<void> {
+    this.#assertOpen()
+    readThresholds(thresholds)
+    await this.#circuits.share(before => JSON.stringify({ ...this.#parse(before), ...thresholds }))
+  }
+
+  /**
+   * What this process has seen. Numbers only grow; states are those it knows of. Circuits that are open are looked at
+   * again in the background, so that the next snapshot tells when others have closed them.
+   */
   metrics(): BreakerMetrics {
+    this.#circuits.refresh()
     return metricsOf(this.#config.scope.label, this.#table)
   }
 
@@ -318,13 +249,27 @@ export class CircuitBreaker {
     })
   }
 
-  #order(
-    subject: BreakerSubject,
-    op: CircuitOp,
-    asked: Readonly<Record<'generation' | 'a' | 'b' | 'ticket', number>>,
-  ): Promise<CircuitResult> {
+  protected override order(subject: BreakerSubject, request: CircuitRequest): Promise<CircuitResult> {
     this.#assertOpen()
-    return this.#circuits.order(this.#circuitOf(subject), { op, ...asked })
+    return this.#circuits.order(this.#circuitOf(subject), request)
+  }
+
+  #adopt(settings: string): void {
+    const thresholds = this.#parse(settings)
+    if (thresholds !== undefined) this.update(thresholds)
+  }
+
+  /** Thresholds that came out of the store; undefined where there are none, or none that can be gone by. */
+  #parse(settings: string | undefined): BreakerThresholds | undefined {
+    if (settings === undefined) return undefined
+    try {
+      const thresholds: BreakerThresholds = JSON.parse(settings)
+      readThresholds(thresholds)
+      return thresholds
+    } catch (error) {
+      this.#events.warn(`thresholds in the store of breaker '${this.name}' are not taken over`, error)
+      return undefined
+    }
   }
 
   #storeDown(error: unknown): void {
@@ -347,5 +292,3 @@ export class CircuitBreaker {
     if (this.#closing !== undefined) throw new ClosedError(`breaker '${this.name}' was closed`)
   }
 }
-
-const readFor = (options: OrderOptions | undefined): number => parseDuration(options?.for ?? DAY, 'for')

@@ -14,6 +14,13 @@ export interface CircuitStore {
   /** Makes the steps of one group in order, each atomically. Never sends them twice. */
   apply(plan: CircuitPlan, items: readonly CircuitItem[]): Promise<CircuitReply>
 
+  /** What `writeSettings` of any process has left last; undefined where none has. */
+  readSettings(): Promise<string | undefined>
+  writeSettings(text: string): Promise<void>
+
   ready(): Promise<void>
   close(): Promise<void>
 }
+
+/** Settings that nobody writes again are forgotten in the end: no key is without one. */
+export const SETTINGS_LIFE_MS = 400 * 86_400_000

@@ -19,6 +19,17 @@ export interface Circuits {
    */
   order(circuit: Circuit, request: CircuitRequest): Promise<CircuitResult>
 
+  /**
+   * Leaves thresholds for every process on the store.
+   *
+   * @param change from what was left before, if anything was, to what shall be
+   * @throws StoreUnavailableError, … when the store cannot be asked
+   */
+  share(change: (settings: string | undefined) => string): Promise<void>
+
+  /** Looks again, in the background, at circuits that may have closed meanwhile and that nobody here asks for. */
+  refresh(): void
+
   /** Resolves when what was reported so far has reached the store, or is known not to. */
   flush(): Promise<void>
 
@@ -38,6 +49,8 @@ export interface CircuitsContext {
   random(): number
   /** A circuit changed its state, by this process. */
   onTransition(circuit: Circuit, from: Phase, result: CircuitResult, source: CircuitSource): void
+  /** A process on the store, this one or another, has left these thresholds. */
+  onSettings(text: string): void
   /** A circuit has to be stored. */
   onWrite(): void
 }

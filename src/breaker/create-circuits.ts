@@ -82,6 +82,8 @@ function inFile(store: string | FileStoreOptions, setup: CircuitsSetup): Circuit
     admit: circuit => circuits.admit(circuit),
     report: (circuit, admission, outcome) => circuits.report(circuit, admission, outcome),
     order: (circuit, request) => circuits.order(circuit, request),
+    share: change => circuits.share(change),
+    refresh: () => {},
     flush: () => file.save(),
     ready: async () => {},
     close: () => file.close(),

@@ -4,7 +4,7 @@ import { type CircuitPlan, CircuitStatus, createCircuitStep } from '../core/circ
 import { type CircuitState, circuitNumbers, circuitOf, freshCircuit } from '../core/circuit-state.js'
 import type { Clock } from '../core/time.js'
 import type { CircuitKeys } from '../keys.js'
-import type { CircuitItem, CircuitStore } from './circuit-store.js'
+import { type CircuitItem, type CircuitStore, SETTINGS_LIFE_MS } from './circuit-store.js'
 import type { CircuitReply, CircuitResult } from './circuit-wire.js'
 
 /** A state to be stored, and for how long. */
@@ -64,6 +64,14 @@ export class CustomCircuitStore implements CircuitStore {
     const nowUs = this.#clock.nowUs()
     const results = await Promise.all(items.map(item => this.#inTurn(plan, item, nowUs)))
     return { nowUs, results }
+  }
+
+  async readSettings(): Promise<string | undefined> {
+    return (await this.#store.get(this.#keys.settingsKey)) ?? undefined
+  }
+
+  async writeSettings(text: string): Promise<void> {
+    await this.#store.set(this.#keys.settingsKey, text, SETTINGS_LIFE_MS)
   }
 
   async ready(): Promise<void> {}

@@ -7,17 +7,11 @@ import type { BreakerOptions } from './breaker-options.js'
 export type { BreakerState } from '../core/breaker.js'
 export { BreakerOpenError } from '../errors.js'
 export type { Scope, ScopedCall, ScopeFunction, ScopeLabel, ScopeName } from '../scope.js'
-export type {
-  BreakerCallOptions,
-  BreakerSubject,
-  CircuitBreaker,
-  CircuitView,
-  Isolation,
-  OrderOptions,
-} from './breaker.js'
+export type { BreakerCallOptions, CircuitBreaker } from './breaker.js'
 export type { BreakerEventName, BreakerEvents, CircuitName } from './breaker-events.js'
 export type { BreakerMetrics, CircuitMetrics } from './breaker-metrics.js'
 export type { BreakerOptions, BreakerThresholds } from './breaker-options.js'
+export type { BreakerSubject, CircuitView, Isolation, OrderOptions } from './breaker-orders.js'
 export type { CircuitCounts } from './circuit.js'
 export type { CallOutcome, SettledCall, StatusCode, TriggerErrors, TriggerRules } from './circuit-outcome.js'
 export type { CircuitSource } from './circuits.js'

@@ -50,6 +50,12 @@ export class LocalCircuits implements Circuits {
     return { ...this.#apply(circuit, request) }
   }
 
+  async share(change: (settings: string | undefined) => string): Promise<void> {
+    this.#context.onSettings(change(undefined))
+  }
+
+  refresh(): void {}
+
   async flush(): Promise<void> {}
 
   async ready(): Promise<void> {}

@@ -7,7 +7,7 @@ import { loadScript, type Script } from '../redis/scripts.js'
 import { translateServerError } from '../redis/server-errors.js'
 import { type RedisStoreOptions, scriptBuildOf, type UserClient } from '../redis/store-options.js'
 import { keyPrefixOf, targetOf } from '../redis/targets/target-of.js'
-import type { CircuitItem, CircuitStore } from './circuit-store.js'
+import { type CircuitItem, type CircuitStore, SETTINGS_LIFE_MS } from './circuit-store.js'
 import { type CircuitReply, circuitBlock, readCircuitReply } from './circuit-wire.js'
 
 export interface RedisCircuitOptions {
@@ -51,10 +51,20 @@ export class RedisCircuitStore implements CircuitStore {
     const keys = items.map(({ identity }) => this.#keys.keyOf(identity))
     const requests = items.map(({ request }) => request)
     const block = circuitBlock(plan, requests, this.#clock?.nowUs() ?? 0, this.#random())
-    const reply = await this.#route.run(this.#script, keys, [block]).catch(error => {
-      throw translateServerError(error)
-    })
+    const reply = await this.#route.run(this.#script, keys, [block]).catch(throwTranslated)
     return readCircuitReply(reply, items.length)
+  }
+
+  async readSettings(): Promise<string | undefined> {
+    const { settingsKey } = this.#keys
+    const text = await this.#route.call(settingsKey, 'GET', settingsKey).catch(throwTranslated)
+    return typeof text === 'string' ? text : undefined
+  }
+
+  async writeSettings(text: string): Promise<void> {
+    const { settingsKey } = this.#keys
+    const life = ['PX', String(SETTINGS_LIFE_MS)]
+    await this.#route.call(settingsKey, 'SET', settingsKey, text, ...life).catch(throwTranslated)
   }
 
   ready(): Promise<void> {
@@ -64,4 +74,8 @@ export class RedisCircuitStore implements CircuitStore {
   close(): Promise<void> {
     return this.#route.close()
   }
+}
+
+function throwTranslated(error: unknown): never {
+  throw translateServerError(error)
 }

@@ -10,6 +10,7 @@ import type { CircuitStore } from './circuit-store.js'
 import type { CircuitResult } from './circuit-wire.js'
 import type { CircuitSource, Circuits, CircuitsContext } from './circuits.js'
 import { LocalCircuits } from './local-circuits.js'
+import { SharedSettings } from './shared-settings.js'
 import { StoreHealth } from './store-health.js'
 
 export interface SharedOptions {
@@ -47,6 +48,7 @@ export class SharedCircuits implements Circuits {
   readonly #batcher: CircuitBatcher
   readonly #health: StoreHealth
   readonly #local: LocalCircuits
+  readonly #settings: SharedSettings
   /** Circuits with calls that were not reported yet. */
   readonly #unreported = new Set<Circuit>()
   /** The store's clock less the monotonic one, us. */
@@ -68,6 +70,7 @@ export class SharedCircuits implements Circuits {
       onDown: error => options.onStoreDown(error),
       onUp: downMs => this.#goOn(downMs),
     })
+    this.#settings = new SharedSettings(store, { ...options, onSettings: text => context.onSettings(text) })
     this.#batcher = new CircuitBatcher(store, context.plan, timers, deadlineMs, {
       onAnswer: () => this.#health.succeeded(),
       onFailure: (sentMs, error) => this.#health.failed(sentMs, error),
@@ -77,6 +80,7 @@ export class SharedCircuits implements Circuits {
   admit(circuit: Circuit, signal?: AbortSignal): Admission | Promise<Admission> {
     if (!this.#health.isUp || this.#isClosed) return this.#admitWithout(circuit)
     const nowMs = this.#timers.monotonicMs()
+    this.#settings.used(nowMs)
     const ageMs = nowMs - circuit.seenMs
     const { maxAgeMs } = this.#options
     if (ageMs >= maxAgeMs && !circuit.isRefused) return this.#ask(circuit, signal)
@@ -117,6 +121,22 @@ export class SharedCircuits implements Circuits {
     const answered = await this.#batcher.step(circuit.identity, request)
     this.#learn(circuit, request, answered)
     return answered.result
+  }
+
+  refresh(): void {
+    if (!this.#health.isUp || this.#isClosed) return
+    const nowMs = this.#timers.monotonicMs()
+    for (const circuit of this.#options.circuits) {
+      const isSettled = circuit.phase === Phase.closed && circuit.forced === Forced.no
+      if (isSettled || circuit.refreshing || nowMs - circuit.seenMs < this.#options.maxAgeMs / 2) continue
+      this.#refresh(circuit)
+    }
+  }
+
+  async share(change: (settings: string | undefined) => string): Promise<void> {
+    if (this.#isClosed) throw new ClosedError('the breaker was closed')
+    if (!this.#health.isUp) throw this.#health.refusal()
+    await this.#settings.share(change)
   }
 
   async flush(): Promise<void> {

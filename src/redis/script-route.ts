@@ -13,6 +13,8 @@ export interface ScriptRoute {
    * @throws what `RedisClient.evaluate` does
    */
   run(script: Script, keys: readonly string[], args: readonly ScriptArg[], caller?: Caller): Promise<unknown>
+  /** Any other command on one key. @throws what `RedisClient.call` does */
+  call(key: string, ...command: Parameters<RedisClient['call']>): Promise<unknown>
   ready(): Promise<void>
   close(): Promise<void>
 }
@@ -40,6 +42,11 @@ class ServerRoute implements ScriptRoute {
     return runScript(this.#client, script, keys, args)
   }
 
+  async call(_key: string, ...command: Parameters<RedisClient['call']>): Promise<unknown> {
+    if (this.#client.state === 'connecting') await this.#client.ready()
+    return this.#client.call(...command)
+  }
+
   ready(): Promise<void> {
     return this.#client.ready()
   }
@@ -63,6 +70,10 @@ class ClusterRoute implements ScriptRoute {
 
   run(script: Script, keys: readonly string[], args: readonly ScriptArg[]): Promise<unknown> {
     return this.#topology.runAt(script, keys, args)
+  }
+
+  call(key: string, ...command: Parameters<RedisClient['call']>): Promise<unknown> {
+    return this.#topology.callAt(key, ...command)
   }
 
   ready(): Promise<void> {

@@ -77,6 +77,8 @@ describe('circuits on a cluster', () => {
     await sleep(2)
     expect(await allowed(breaker, ['api'])).toBe(0)
     await breaker.reset('api')
+    await breaker.updateAll({ failureThreshold: 7 })
+    await failAll(breaker, ['api'])
     expect(await allowed(breaker, ['api'])).toBe(1)
   })
 

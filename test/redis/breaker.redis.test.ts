@@ -231,6 +231,15 @@ describe('B6: what one process did', () => {
     expect(two.transitions).toEqual([])
   })
 
+  test('is told by metrics of a process that does not call any more', async () => {
+    const [one, two] = (await fleetOf(2, { maxAge: '20ms' })) as [Member, Member]
+    for (let i = 0; i < 5; i++) await fail(one)
+    const told = () => one.breaker.metrics().circuits.map(({ state }) => state)
+    expect(told()).toEqual(['open'])
+    await two.breaker.reset('api')
+    await until(() => told()[0] === 'closed')
+  })
+
   test('concerns neither other names, nor other prefixes, nor other subjects', async () => {
     const one = member()
     for (let i = 0; i < 5; i++) await fail(one)
@@ -253,6 +262,55 @@ describe('B6: what one process did', () => {
     expect(one.told).toEqual([
       "a circuit of breaker 'up' cannot be kept in the store, and is kept here alone",
     ])
+  })
+})
+
+describe('B10: thresholds for the whole fleet', () => {
+  const KEY = 'sl1:{ru}:up:breaker-settings'
+
+  /** Uses the breaker until it has taken over what others have left. */
+  async function learns({ breaker }: Member): Promise<void> {
+    let isTold = false
+    const stop = breaker.on('update', () => {
+      isTold = true
+    })
+    await until(async () => {
+      await breaker.permit('other')
+      return isTold
+    })
+    stop()
+  }
+
+  test('hold in each process that is in use, and in one that starts later; what was counted stays', async () => {
+    const [one, two] = (await fleetOf(2, { maxAge: '50ms' })) as [Member, Member]
+    for (const member of [one, one, two]) await fail(member)
+    const learnt = learns(two)
+    await one.breaker.updateAll({ failureThreshold: 8 })
+    await learnt
+    await one.breaker.updateAll({ timeout: '90s' })
+    expect(await server.cli('GET', KEY)).toBe('{"failureThreshold":8,"timeout":"90s"}')
+    expect(Number(await server.cli('PTTL', KEY))).toBeGreaterThan(0)
+    for (let i = 0; i < 4; i++) await fail(two)
+    expect(await two.breaker.state('api')).toMatchObject({ state: 'closed' })
+
+    const later = member()
+    await learns(later)
+    await fail(later)
+    const { state, retryAfterMs } = await later.breaker.state('api')
+    expect(state).toBe('open')
+    expect(retryAfterMs).toBeGreaterThan(60_000)
+  })
+
+  test('that somebody has damaged are told of, and left alone', async () => {
+    await server.cli('SET', KEY, '{"failureThreshold":0}')
+    const one = member()
+    await until(async () => {
+      await one.breaker.permit('api')
+      return one.told.length > 0
+    })
+    expect(one.told).toEqual(["thresholds in the store of breaker 'up' are not taken over"])
+    for (let i = 0; i < 5; i++) await fail(one)
+    expect(await one.breaker.state('api')).toMatchObject({ state: 'open' })
   })
 })
 

@@ -237,6 +237,16 @@ describe('B10: thresholds that change while calls are under way', () => {
     expect((await breaker.state('api')).retryAfterMs).toBe(7_000)
   })
 
+  test('hold at once for all where the process is all there is', async () => {
+    const { breaker, fail, stateOf } = breakerOf()
+    await breaker.updateAll({ failureThreshold: 1 })
+    await fail()
+    expect(await stateOf()).toBe('open')
+    await expect(breaker.updateAll({ failureThreshold: 0 })).rejects.toMatchObject({
+      code: 'ERR_SLUICE_POLICY',
+    })
+  })
+
   test('are refused as a whole where one of them is wrong', async () => {
     const { breaker, fail, stateOf } = breakerOf()
     expect(() => breaker.update({ failureThreshold: 1, successThreshold: 0 })).toThrow(/successThreshold/)
