@@ -9,7 +9,7 @@ import type { PoliciesInput } from '../../src/policy.js'
 import { FakeClock } from '../../src/testing/fake-clock.js'
 
 /** Where a limiter under test counts. What is there already must not matter: subjects are new in every test. */
-export type StoreUnderTest = () => Pick<LimiterOptions, 'store' | 'prefix'>
+export type StoreUnderTest = () => Pick<LimiterOptions, 'store' | 'prefix' | 'native'>
 
 const POLICIES = {
   perUser: { algorithm: 'fixed_window', limit: 5, window: '1m' },
