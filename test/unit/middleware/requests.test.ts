@@ -63,6 +63,21 @@ describe('several checks of a request', () => {
   })
 })
 
+test('of failures that come all at once no more are let in than the limit says', async () => {
+  let guesses = 0
+  const limit = rateLimit('5/h', { countWhen: res => res.statusCode >= 400 })
+  const url = await listen(
+    limit((_req, res) => {
+      guesses++
+      res.statusCode = 401
+      res.end()
+    }),
+  )
+  const answers = await Promise.all(Array.from({ length: 50 }, () => statuses(url, 1)))
+  expect(guesses).toBe(5)
+  expect(answers.flat().filter(status => status === 429)).toHaveLength(45)
+})
+
 describe('a policy that only watches', () => {
   test('lets everything pass, counts for itself and tells what it would have done', async () => {
     const { limiter } = createTestLimiter({ policies: { live: '10/m', next: '1/m' } })
