@@ -27,6 +27,8 @@ export interface BatcherEvents {
   onAnswer(): void
   /** It did not, or not in time. */
   onFailure(sentMs: number, error: unknown): void
+  /** A step was made of which nobody heard in time. */
+  onLateAnswer(identity: string, request: CircuitRequest, result: CircuitResult): void
 }
 
 /**
@@ -138,9 +140,11 @@ export class CircuitBatcher {
     })
     this.#store.apply(this.#plan(), batch).then(
       ({ nowUs, results }) => {
-        if (!over()) return
-        for (const [i, { resolve }] of batch.entries()) {
-          resolve({ result: results[i] as CircuitResult, sentMs, nowUs })
+        const isInTime = over()
+        for (const [i, { identity, request, resolve }] of batch.entries()) {
+          const result = results[i] as CircuitResult
+          if (isInTime) resolve({ result, sentMs, nowUs })
+          else this.#events.onLateAnswer(identity, request, result)
         }
       },
       error => over(error ?? new Error('the store failed and does not say why')),

@@ -1,10 +1,11 @@
 import { CircuitOp, type CircuitRequest, CircuitStatus } from '../core/circuit-plan.js'
-import { Forced, freshCircuit, Phase } from '../core/circuit-state.js'
+import { type CircuitState, Forced, Phase } from '../core/circuit-state.js'
 import type { Clock } from '../core/time.js'
 import type { Timers } from '../core/timers.js'
 import { ClosedError } from '../errors.js'
 import type { Admission, Circuit } from './circuit.js'
 import { type Answered, CircuitBatcher } from './circuit-batcher.js'
+import { copyOfCircuit } from './circuit-copy.js'
 import type { CallOutcome } from './circuit-outcome.js'
 import type { CircuitStore } from './circuit-store.js'
 import type { CircuitResult } from './circuit-wire.js'
@@ -31,9 +32,6 @@ export interface SharedOptions {
 const NOTHING = { generation: 0, a: 0, b: 0, ticket: 0 }
 const LOOK: CircuitRequest = { ...NOTHING, op: CircuitOp.look }
 const ACQUIRE: CircuitRequest = { ...NOTHING, op: CircuitOp.acquire }
-
-/** How long an order that stood when the store was lost goes on without it. */
-const FORCED_WITHOUT_STORE_US = 3_600_000_000
 
 /**
  * Circuits in a store that other processes use as well. Calls are answered by what this process knows, which is looked
@@ -74,6 +72,7 @@ export class SharedCircuits implements Circuits {
     this.#batcher = new CircuitBatcher(store, context.plan, timers, deadlineMs, {
       onAnswer: () => this.#health.succeeded(),
       onFailure: (sentMs, error) => this.#health.failed(sentMs, error),
+      onLateAnswer: (identity, request, result) => this.#giveBack(identity, request, result),
     })
   }
 
@@ -236,6 +235,13 @@ export class SharedCircuits implements Circuits {
     return true
   }
 
+  /** A place that was given to somebody who did not wait for it. If this is lost, it is free when its time is over. */
+  #giveBack(identity: string, { op }: CircuitRequest, { ticket, generation }: CircuitResult): void {
+    if (ticket === 0 || this.#isClosed) return
+    const back = op === CircuitOp.isolate ? CircuitOp.release : CircuitOp.report
+    this.#batcher.step(identity, { op: back, generation, a: 0, b: 0, ticket }).catch(() => {})
+  }
+
   #flushSoon(): void {
     if (this.#flushDue) return
     this.#flushDue = true
@@ -284,20 +290,8 @@ export class SharedCircuits implements Circuits {
     return Math.floor(this.#offsetUs + this.#timers.monotonicMs() * 1000)
   }
 
-  /** As it was when the store was asked last. */
-  #copyOf({ phase, forced, generation, attempt, retryMs }: Circuit): Circuit['state'] {
-    const nowUs = this.#nowUs()
-    const retryUs = nowUs + Math.max(0, Math.ceil((retryMs - this.#timers.monotonicMs()) * 1000))
-    const forcedUntilUs =
-      forced === Forced.no ? 0 : forced === Forced.open ? retryUs : nowUs + FORCED_WITHOUT_STORE_US
-    return {
-      ...freshCircuit(),
-      endUs: Number.MAX_SAFE_INTEGER,
-      // Probes of the fleet cannot be counted from here: the next one is this process's own.
-      phase: phase === Phase.closed || forced !== Forced.no ? Phase.closed : Phase.open,
-      ...{ generation, attempt, forced, forcedUntilUs },
-      untilUs: phase === Phase.open && forced === Forced.no ? retryUs : 0,
-    }
+  #copyOf(circuit: Circuit): CircuitState {
+    return copyOfCircuit(circuit, this.#nowUs(), this.#timers.monotonicMs())
   }
 
   /** The store decides again. What was opened without it is taken there, so that the fleet need not find out anew. */

@@ -157,6 +157,7 @@ const keyOf = (track: number, circuit: number) => `fuzz:circuit:${track}:${circu
 test(`TypeScript and Lua agree on circuits, replies and bytes of state, from SLUICE_FUZZ_SEED=${SEED}`, async () => {
   announce()
   const random = new Random(SEED)
+  const seen = new Set<string>()
   for (let batches = 0, number = 0; batches < BATCHES; batches += BATCHES_OF_TRACK, number++) {
     const track = new Track(random)
     const drawn = Array.from({ length: BATCHES_OF_TRACK }, () => track.draw())
@@ -166,11 +167,16 @@ test(`TypeScript and Lua agree on circuits, replies and bytes of state, from SLU
     for (const [i, { batch, expected, stored }] of drawn.entries()) {
       const about = `track ${number}, batch ${i}: ${JSON.stringify(batch)}`
       const [reply, states] = replies[i] as Awaited<ReturnType<typeof decide>>
-      expect(readCircuitReply(reply, batch.steps.length).results, about).toEqual(expected)
+      const { results } = readCircuitReply(reply, batch.steps.length)
+      expect(results, about).toEqual(expected)
+      for (const { status, was, phase } of results) seen.add(`status ${status}`).add(`${was} to ${phase}`)
       expect(states, about).toEqual(stored)
     }
     await redis.del(keys)
   }
+  // Every way from one phase to another was gone, and every answer given.
+  const ways = ['0 to 1', '1 to 0', '1 to 2', '2 to 0', '2 to 1', 'status 0', 'status 1', 'status 2']
+  expect([...seen]).toEqual(expect.arrayContaining(ways))
 })
 
 /** The reply to a batch, and the circuits that are stored after it. */

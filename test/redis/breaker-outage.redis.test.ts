@@ -90,4 +90,29 @@ describe('B8: while Redis does not answer', () => {
       return permit.allowed && permit.isProbe
     })
   })
+
+  test('a probe that was granted too late for anybody to hear of it gives its place back', async () => {
+    const { proxy, one } = await behindProxy()
+    const options = {
+      ...SHORT,
+      store: proxy.url,
+      timeout: '1ms',
+      backoff: { factor: 1 },
+      probeTimeout: '1h',
+    } as const
+    const late = member(options)
+    for (let i = 0; i < 5; i++) await fail(late)
+    await until(async () => (await one.breaker.state('api')).retryAfterMs === 0)
+    await sleep(30)
+    proxy.holdReplies()
+    // It waits for its deadline, and goes on without the store, which grants the probe all the same.
+    await late.breaker.permit('api')
+    expect(late.told).toEqual(['down'])
+    proxy.releaseReplies()
+    const other = member()
+    await until(async () => {
+      const permit = await other.breaker.permit('api')
+      return permit.allowed && permit.isProbe
+    })
+  })
 })

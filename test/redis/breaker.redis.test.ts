@@ -123,7 +123,7 @@ describe('B4: a fleet of 64 on one Redis', () => {
   })
 })
 
-describe('what is sent', () => {
+describe('B11: what is sent', () => {
   /** EVALSHA calls while something is done. */
   async function scripts(done: () => Promise<unknown>): Promise<number> {
     const calls = async () => {
