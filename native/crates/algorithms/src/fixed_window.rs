@@ -11,7 +11,7 @@ pub type FixedWindowState = [f64; 3];
 /// A window is never lengthened: its end is stored, and a shorter `window_us` cuts it short.
 ///
 /// Reads `state`, `None` when the key is absent, and leaves the next one there when `write` is not `None`.
-#[inline]
+#[inline(always)]
 pub fn fixed_window(state: &mut Option<FixedWindowState>, plan: &FixedWindowPlan, check: Check) -> Step {
     let Check { op, n, at, now } = check;
     let &FixedWindowPlan { limit, window_us, debt_limit, clock_anchored, offset_us } = plan;

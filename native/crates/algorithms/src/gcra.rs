@@ -9,7 +9,7 @@ pub type GcraState = [f64; 1];
 /// length t.
 ///
 /// Reads `state`, `None` when the key is absent, and leaves the next one there when `write` is not `None`.
-#[inline]
+#[inline(always)]
 pub fn gcra(state: &mut Option<GcraState>, plan: &GcraPlan, check: Check) -> Step {
     let Check { op, n, at, now } = check;
     let &GcraPlan { interval, cap, burst, debt_cap, horizon, settle_us } = plan;

@@ -13,7 +13,7 @@ pub type QuotaState = [f64; 3];
 /// A longer period takes the usage over; a shorter one begins at 0.
 ///
 /// Reads `state`, `None` when the key is absent, and leaves the next one there when `write` is not `None`.
-#[inline]
+#[inline(always)]
 pub fn quota(state: &mut Option<QuotaState>, plan: &QuotaPlan, check: Check) -> Step {
     let Check { op, n, at, now } = check;
     let &QuotaPlan { total, period0_us, period1_us, period2_us, spread, spread_burst, debt_limit } = plan;

@@ -16,7 +16,7 @@ pub type SlidingCounterState = [f64; 4];
 /// A changed window length is taken over by the next charge; until then the stored one holds.
 ///
 /// Reads `state`, `None` when the key is absent, and leaves the next one there when `write` is not `None`.
-#[inline]
+#[inline(always)]
 pub fn sliding_counter(state: &mut Option<SlidingCounterState>, plan: &SlidingCounterPlan, check: Check) -> Step {
     let Check { op, n, at, now } = check;
     let &SlidingCounterPlan { limit, window_us, debt_limit } = plan;

@@ -120,6 +120,7 @@ impl Check {
     /// Whether its numbers are whole, and its units at least 1. Stores ask before they decide.
     #[inline]
     pub fn is_well_formed(&self) -> bool {
-        self.n >= 1.0 && is_whole(self.n) && is_whole(self.at)
+        // What nearly every check has comes first.
+        (self.n == 1.0 || (self.n > 1.0 && is_whole(self.n))) && (self.at == 0.0 || is_whole(self.at))
     }
 }

@@ -13,15 +13,19 @@ pub(crate) const GRANULE_TICKS: f64 = 8.0 * GRANULE_US;
 /// 2^53: every stored number and every intermediate result stays below this.
 pub const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
+/// A sum with this is whole, as far as numbers go that are a quarter of it: doubles there are 1 apart.
+const ROUNDS: f64 = 6_755_399_441_055_744.0;
+const ROUNDED_MAX: f64 = 1_688_849_860_263_936.0;
+
 /// `floor`, inline: the baseline of x86-64 has no instruction for it and calls a function.
 #[inline(always)]
 fn floor(x: f64) -> f64 {
-    if x.abs() < EXACT_MAX {
-        let whole = x as i64 as f64;
+    if x.abs() < ROUNDED_MAX {
+        let nearest = (x + ROUNDS) - ROUNDS;
         // What rounds to zero keeps its sign, as it does in the other languages.
-        if whole > x { whole - 1.0 } else { whole.copysign(x) }
+        if nearest > x { nearest - 1.0 } else { nearest.copysign(x) }
     } else {
-        x
+        x.floor()
     }
 }
 
@@ -70,8 +74,13 @@ mod tests {
             -0.5,
             -1.0,
             -7.1,
-            1e15,
-            -1e15,
+            2.5,
+            -2.5,
+            1e15 + 0.5,
+            -1e15 - 0.5,
+            ROUNDED_MAX - 0.25,
+            ROUNDED_MAX + 0.25,
+            0.25 - ROUNDED_MAX,
             1e16,
             -1e16,
             1e300,

@@ -14,7 +14,7 @@ pub type BucketState = [f64; 5];
 /// call in the queue can be given back.
 ///
 /// Reads `state`, `None` when the key is absent, and leaves the next one there when `write` is not `None`.
-#[inline]
+#[inline(always)]
 pub fn token_bucket(state: &mut Option<BucketState>, plan: &BucketPlan, check: Check) -> Step {
     let Check { op, n, at, now } = check;
     let &BucketPlan { burst, debt_limit, drain_units, drain_us, empty_after_us, settle_us, shape } = plan;

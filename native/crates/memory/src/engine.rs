@@ -2,10 +2,10 @@ use crate::clock::{Clock, CounterClock};
 use crate::draft::Draft;
 use crate::in_place;
 use crate::limit::{Limit, algorithm_code};
+use crate::lock::{Guard, Lock};
 use crate::shard::{KeyName, Shard};
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, decide_few};
 use foldhash::fast::RandomState;
-use parking_lot::{Mutex, MutexGuard};
 use sluice_algorithms::{Check, Op, Plan, Status, Step};
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -69,11 +69,26 @@ pub struct Verdict {
     pub reset_us: f64,
 }
 
+impl Verdict {
+    pub(crate) const EMPTY: Self =
+        Self { status: Status::BadCheck, granted: 0.0, remaining: 0.0, wait_us: 0.0, reset_us: 0.0 };
+
+    #[inline(always)]
+    pub(crate) fn tell(&mut self, step: &Step) {
+        self.status = step.status;
+        self.granted = step.granted;
+        self.remaining = step.remaining;
+        self.wait_us = step.wait_us;
+        self.reset_us = step.reset_us;
+    }
+}
+
 impl From<Step> for Verdict {
     #[inline]
     fn from(step: Step) -> Self {
-        let Step { status, granted, remaining, wait_us, reset_us, .. } = step;
-        Self { status, granted, remaining, wait_us, reset_us }
+        let mut verdict = Self::EMPTY;
+        verdict.tell(&step);
+        verdict
     }
 }
 
@@ -140,7 +155,7 @@ pub struct Stats {
 
 /// A shard on cache lines of its own, so that the lock of one is not moved about with another's.
 #[repr(align(128))]
-struct Padded(Mutex<Shard>);
+struct Padded(Lock<Shard>);
 
 /// Decides in the memory of this process. Ended keys are taken out by the calls that come later, a few each; there are no
 /// timers and no threads.
@@ -149,7 +164,7 @@ pub struct MemoryEngine<C = CounterClock> {
     hasher: RandomState,
     clock: C,
     /// By name and algorithm, which outlive a change of the plan.
-    limits: Mutex<HashMap<(String, u8), u32>>,
+    limits: Lock<HashMap<(String, u8), u32>>,
 }
 
 impl<C> fmt::Debug for MemoryEngine<C> {
@@ -170,10 +185,10 @@ impl<C: Clock> MemoryEngine<C> {
         let shards = options.shards.max(1).next_power_of_two();
         let share = options.max_keys.max(1).div_ceil(shards).min((u32::MAX >> 2) as usize);
         Self {
-            shards: (0..shards).map(|_| Padded(Mutex::new(Shard::new(share)))).collect(),
+            shards: (0..shards).map(|_| Padded(Lock::new(Shard::new(share)))).collect(),
             hasher: RandomState::default(),
             clock,
-            limits: Mutex::default(),
+            limits: Lock::new(HashMap::new()),
         }
     }
 
@@ -191,33 +206,80 @@ impl<C: Clock> MemoryEngine<C> {
     /// [`RequestError::Clock`]
     #[inline]
     pub fn decide_one(&self, ask: &Ask<'_>) -> Result<(Verdict, f64), RequestError> {
+        let mut verdict = Verdict::EMPTY;
+        let now_us = self.tell_one(ask, &mut verdict)?;
+        Ok((verdict, now_us))
+    }
+
+    /// Apart from what moves its answer, so that a caller who reads one number of it does not wait for all.
+    fn tell_one(&self, ask: &Ask<'_>, verdict: &mut Verdict) -> Result<f64, RequestError> {
         let now = self.now()?;
         let (place, name) = self.locate(ask);
         let mut shard = self.lock(place);
         shard.begin(now);
-        let step = in_place::decide(&mut shard, &name, ask.plan(), ask.check(now), ask.lease_id);
-        let step = step.unwrap_or_else(|| decide_by_draft(&mut shard, ask, name, now));
-        Ok((step.into(), now))
+        if !in_place::decide(&mut shard, &name, ask.plan(), ask.check(now), ask.lease_id, verdict) {
+            verdict.tell(&decide_by_draft(&mut shard, ask, name, now));
+        }
+        Ok(now)
     }
 
     /// Decides a request of 1 to 16 checks, all or nothing: when one is refused or fails, none has changed anything.
     ///
     /// # Errors
     /// [`RequestError::Checks`], [`RequestError::Clock`]
+    #[inline]
     pub fn decide(&self, request: &[Ask<'_>]) -> Result<Outcome, RequestError> {
+        let mut checks = Verdicts::new();
+        let now_us = self.tell_all(request, &mut checks)?;
+        Ok(Outcome { now_us, checks })
+    }
+
+    fn tell_all(&self, request: &[Ask<'_>], verdicts: &mut Verdicts) -> Result<f64, RequestError> {
         if let [ask] = request {
-            let (verdict, now_us) = self.decide_one(ask)?;
-            return Ok(Outcome { now_us, checks: SmallVec::from_slice(&[verdict]) });
+            let mut verdict = Verdict::EMPTY;
+            let now_us = self.tell_one(ask, &mut verdict)?;
+            verdicts.push(verdict);
+            return Ok(now_us);
         }
         if request.is_empty() || request.len() > CHECKS_MAX {
             return Err(RequestError::Checks(request.len()));
         }
         let now_us = self.now()?;
+        let is_decided = match request {
+            [_, _] => decide_few::<C, 2>(self, request, now_us, verdicts),
+            [_, _, _] => decide_few::<C, 3>(self, request, now_us, verdicts),
+            [_, _, _, _] => decide_few::<C, 4>(self, request, now_us, verdicts),
+            _ => false,
+        };
+        if !is_decided {
+            *verdicts = self.decide_by_drafts(request, now_us);
+        }
+        Ok(now_us)
+    }
+
+    #[cold]
+    fn decide_by_drafts(&self, request: &[Ask<'_>], now_us: f64) -> Verdicts {
         let names: SmallVec<[(usize, KeyName<'_>); 4]> = request.iter().map(|ask| self.locate(ask)).collect();
         let mut transaction = Transaction::begin(self, &names, now_us);
-        let in_place = transaction.decide_in_place(request, &names);
-        let checks = in_place.unwrap_or_else(|| decide_by_drafts(&mut transaction, request, &names));
-        Ok(Outcome { now_us, checks })
+        let mut checks = transaction.decide_all(request, &names, false);
+        let failed = checks.iter().any(|verdict| (verdict.status as i8) < 0);
+        let refused = checks.iter().zip(request).any(|(verdict, ask)| is_refusal(verdict.status, ask.op));
+        if !failed && !refused {
+            transaction.commit();
+            return checks;
+        }
+        // A second look, without charging: the state as it stands, and the repairs that it needs.
+        transaction.put_back();
+        let looks = transaction.decide_all(request, &names, true);
+        if failed {
+            transaction.put_back();
+        } else {
+            transaction.commit();
+        }
+        for (verdict, look) in checks.iter_mut().zip(looks) {
+            withdraw(verdict, look);
+        }
+        checks
     }
 
     /// What the engine holds now.
@@ -235,7 +297,7 @@ impl<C: Clock> MemoryEngine<C> {
     }
 
     #[inline]
-    fn locate<'a>(&self, ask: &Ask<'a>) -> (usize, KeyName<'a>) {
+    pub(crate) fn locate<'a>(&self, ask: &Ask<'a>) -> (usize, KeyName<'a>) {
         let limit = ask.limit.id;
         let mut hasher = self.hasher.build_hasher();
         hasher.write(ask.subject.as_bytes());
@@ -246,7 +308,7 @@ impl<C: Clock> MemoryEngine<C> {
 
     #[inline]
     #[allow(clippy::indexing_slicing, reason = "places are masked by the number of shards")]
-    pub(crate) fn lock(&self, place: usize) -> MutexGuard<'_, Shard> {
+    pub(crate) fn lock(&self, place: usize) -> Guard<'_, Shard> {
         self.shards[place].0.lock()
     }
 }
@@ -289,33 +351,6 @@ fn decide_by_draft(shard: &mut Shard, ask: &Ask<'_>, name: KeyName<'_>, now: f64
     let step = draft.decide(ask.plan(), ask.check(now), ask.lease_id);
     draft.commit(shard, now);
     step
-}
-
-#[cold]
-fn decide_by_drafts<'a>(
-    transaction: &mut Transaction<'_, 'a>,
-    request: &[Ask<'a>],
-    names: &[(usize, KeyName<'a>)],
-) -> Verdicts {
-    let mut checks = transaction.decide_all(request, names, false);
-    let failed = checks.iter().any(|verdict| (verdict.status as i8) < 0);
-    let refused = checks.iter().zip(request).any(|(verdict, ask)| is_refusal(verdict.status, ask.op));
-    if !failed && !refused {
-        transaction.commit();
-        return checks;
-    }
-    // A second look, without charging: the state as it stands, and the repairs that it needs.
-    transaction.put_back();
-    let looks = transaction.decide_all(request, names, true);
-    if failed {
-        transaction.put_back();
-    } else {
-        transaction.commit();
-    }
-    for (verdict, look) in checks.iter_mut().zip(looks) {
-        withdraw(verdict, look);
-    }
-    checks
 }
 
 fn is_refusal(status: Status, op: Op) -> bool {

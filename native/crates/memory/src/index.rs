@@ -33,7 +33,7 @@ impl Index {
         (hash ^ (hash >> 16)) & self.mask()
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, hash: u32, is_key: impl Fn(u32) -> bool) -> Option<u32> {
         let mut place = self.home(u64::from(hash) << 32);
         loop {

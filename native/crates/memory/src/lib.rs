@@ -31,6 +31,7 @@ mod index;
 mod keys;
 mod lifetimes;
 mod limit;
+mod lock;
 mod shard;
 mod subject;
 mod transaction;

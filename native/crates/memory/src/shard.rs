@@ -59,7 +59,7 @@ impl Shard {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, name: &KeyName<'_>) -> Option<u32> {
         self.index.find(name.hash, |key| self.keys.is(key, name.limit, name.subject))
     }

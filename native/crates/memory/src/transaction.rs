@@ -1,16 +1,58 @@
 use crate::clock::Clock;
 use crate::draft::Draft;
-use crate::engine::{Ask, MemoryEngine, Verdicts, is_on_whole_key};
+use crate::engine::{Ask, MemoryEngine, Verdict, Verdicts, is_on_whole_key};
 use crate::in_place::Tentative;
+use crate::lock::Guard;
 use crate::shard::{KeyName, Shard};
-use parking_lot::MutexGuard;
 use sluice_algorithms::{Check, Op, Plan, Status, Step};
 use smallvec::SmallVec;
+
+/// Decides and commits the checks of a small request if each is a common one, on a key of its own, and all are allowed.
+/// False: nothing was done.
+#[inline]
+#[allow(clippy::indexing_slicing, reason = "every place is below N")]
+pub(crate) fn decide_few<C: Clock, const N: usize>(
+    engine: &MemoryEngine<C>,
+    request: &[Ask<'_>],
+    now: f64,
+    verdicts: &mut Verdicts,
+) -> bool {
+    let Some(request) = request.first_chunk::<N>() else { return false };
+    let names = request.each_ref().map(|ask| engine.locate(ask));
+    let mut places = names.map(|(place, _)| place);
+    places.sort_unstable();
+    // In the order of their places, each once: see `Transaction`.
+    let mut shards: [Option<Guard<'_, Shard>>; N] = [const { None }; N];
+    for index in 0..N {
+        if index == 0 || places[index] != places[index - 1] {
+            shards[index].insert(engine.lock(places[index])).begin(now);
+        }
+    }
+    let shard_of = names.map(|(place, _)| places.partition_point(|other| *other < place));
+    let mut checks = [Tentative::EMPTY; N];
+    verdicts.resize(N, Verdict::EMPTY);
+    for (index, ask) in request.iter().enumerate() {
+        let (done, rest) = checks.split_at_mut(index);
+        let Some(shard) = &shards[shard_of[index]] else { return false };
+        let (check, name) = (&mut rest[0], &names[index].1);
+        if !check.decide(shard, name, ask.plan(), ask.check(now), &mut verdicts[index])
+            || done.iter().zip(&shard_of).any(|(other, place)| *place == shard_of[index] && other.is_of_key(check))
+        {
+            return false;
+        }
+    }
+    for (index, ask) in request.iter().enumerate() {
+        if let Some(shard) = &mut shards[shard_of[index]] {
+            checks[index].commit(shard, ask.plan(), now);
+        }
+    }
+    true
+}
 
 /// The shards of a request, locked in the order of their places so that no two requests wait for one another, and what its
 /// checks would leave of its keys.
 pub(crate) struct Transaction<'e, 'a> {
-    shards: SmallVec<[(usize, MutexGuard<'e, Shard>); 4]>,
+    shards: SmallVec<[(usize, Guard<'e, Shard>); 4]>,
     /// For each key of the request: which of `shards` has it, and the draft.
     drafts: SmallVec<[(usize, Draft<'a>); 4]>,
     now: f64,
@@ -28,25 +70,6 @@ impl<'e, 'a> Transaction<'e, 'a> {
             shard.begin(now);
         }
         Self { shards, drafts: SmallVec::new(), now }
-    }
-
-    /// Decides and commits the checks of a request if each is a common one, on a key of its own, and all are allowed.
-    /// `None`: nothing was done.
-    pub fn decide_in_place(&mut self, request: &[Ask<'a>], names: &[(usize, KeyName<'a>)]) -> Option<Verdicts> {
-        let mut decided: SmallVec<[(usize, Tentative); 4]> = SmallVec::new();
-        for (ask, (place, name)) in request.iter().zip(names) {
-            let shard = self.shard_at(*place);
-            let check = Tentative::decide(&mut self.shards[shard].1, name, ask.plan(), ask.check(self.now))?;
-            if decided.iter().any(|(other, earlier)| *other == shard && earlier.is_of_key(&check)) {
-                return None;
-            }
-            decided.push((shard, check));
-        }
-        let committed = decided.iter().zip(request).map(|((shard, check), ask)| {
-            check.commit(&mut self.shards[*shard].1, ask.plan(), self.now);
-            check.step.into()
-        });
-        Some(committed.collect())
     }
 
     fn shard_at(&self, place: usize) -> usize {
