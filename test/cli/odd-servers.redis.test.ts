@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NEEDED_COMMANDS } from '../support/needed-commands.js'
 import { type RedisServer, type StartRedisOptions, startRedis } from '../support/redis-server.js'
 import { makeCertificates } from '../support/tls-certificates.js'
-import { runHere } from './run-cli.js'
+import { runCli, runHere } from './run-cli.js'
 
 let server: RedisServer
 let folder: string
@@ -118,6 +118,12 @@ describe('a user of the server', () => {
     expect(of('trial')).toMatchObject({ status: 'ok' })
     await as('app', '~sl1:*', '-@all', ...NEEDED_COMMANDS, '+acl|whoami', '+acl|dryrun')
     expect((await doctor(store)).of('rights')).toMatchObject({ status: 'ok' })
+  })
+
+  test('reads nothing of the libraries beneath', async () => {
+    const store = await as('app', '~sl1:*', '-@all', ...NEEDED_COMMANDS)
+    const { code, stderr } = await runCli(['doctor', '--store', store])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   })
 
   test('is told the rules that it lacks, for commands and for keys', async () => {
