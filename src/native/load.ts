@@ -71,6 +71,18 @@ function staleness({ version, interface: spoken, manifestSha256 }: About, root: 
 export function platformName(): string {
   const { platform, arch } = process
   if (platform !== 'linux') return `${platform}-${arch}`
-  const { header } = Report.parse(process.report.getReport())
-  return `${platform}-${arch}-${header.glibcVersionRuntime === undefined ? 'musl' : 'gnu'}`
+  return `${platform}-${arch}-${hasGlibc() ? 'gnu' : 'musl'}`
+}
+
+function hasGlibc(): boolean {
+  // Since Node 22.0, and not in its types yet.
+  const report: NodeJS.ProcessReport & { excludeNetwork?: boolean } = process.report
+  const { excludeNetwork = false } = report
+  // It would ask for the names of all addresses that this process speaks with.
+  report.excludeNetwork = true
+  try {
+    return Report.parse(report.getReport()).header.glibcVersionRuntime !== undefined
+  } finally {
+    report.excludeNetwork = excludeNetwork
+  }
 }

@@ -17,8 +17,10 @@ function pathOf(name: string): string {
   return spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim()
 }
 
+const SCRIPT = join(import.meta.dirname, '../../../scripts/build-native')
+
 const build = (...args: string[]) =>
-  spawnSync('scripts/build-native', args, { encoding: 'utf8', env: { ...process.env, PATH: programs } })
+  spawnSync(SCRIPT, args, { encoding: 'utf8', env: { ...process.env, PATH: programs } })
 
 describe('scripts/build-native, where there is no cargo', () => {
   test('says so, and what to do', () => {
