@@ -51,7 +51,8 @@ export class SharedCircuits implements Circuits {
   readonly #unreported = new Set<Circuit>()
   /** The store's clock less the monotonic one, us. */
   #offsetUs: number | undefined
-  #lastAsked: Circuit | undefined
+  /** What a probe of the store looks at: changes nothing, wherever it is. */
+  #lastAsked = 'default'
   #flushDue = false
   #cancelFlush: (() => void) | undefined
   #isClosed = false
@@ -181,6 +182,7 @@ export class SharedCircuits implements Circuits {
       const known = this.#byWhatIsKnown(circuit, this.#timers.monotonicMs())
       if (known !== undefined) return known
     }
+    this.#lastAsked = circuit.identity
     const asked = this.#batcher.step(circuit.identity, ACQUIRE)
     circuit.asking = asked
       .then(
@@ -210,8 +212,6 @@ export class SharedCircuits implements Circuits {
     } catch {
       // The health of the store was told of it. What was to be counted is lost, or counted already.
       return false
-    } finally {
-      this.#lastAsked = circuit
     }
   }
 
@@ -273,15 +273,12 @@ export class SharedCircuits implements Circuits {
     }
   }
 
-  async #probe(): Promise<boolean> {
-    const circuit = this.#lastAsked
-    if (circuit === undefined) {
-      return this.#store.ready().then(
-        () => true,
-        () => false,
-      )
-    }
-    return this.#send(circuit, LOOK)
+  /** Whatever the store answers: it does. */
+  #probe(): Promise<boolean> {
+    return this.#batcher.step(this.#lastAsked, LOOK).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** The store's clock, as far as it can be told without it. */
@@ -298,7 +295,7 @@ export class SharedCircuits implements Circuits {
   #goOn(downMs: number): void {
     for (const circuit of this.#options.circuits) {
       const { state } = circuit
-      if (state === undefined) continue
+      if (state === undefined || circuit.isRefused) continue
       circuit.state = undefined
       circuit.seenMs = Number.NEGATIVE_INFINITY
       const { phase, generation, untilUs, attempt } = state

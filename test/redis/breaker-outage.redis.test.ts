@@ -59,6 +59,23 @@ describe('B8: while Redis does not answer', () => {
     expect(one.transitions).toEqual(['redis: closed → open', 'fallback: closed → open'])
   })
 
+  test('it is known to answer again also where the key that is looked at is of somebody else', async () => {
+    const { proxy, one } = await behindProxy()
+    await fail(one)
+    await server.cli('SET', await server.cli('KEYS', '*'), 'mine')
+    await until(async () => {
+      await one.breaker.permit('api')
+      return one.told.length > 0
+    })
+    proxy.holdReplies()
+    await until(async () => {
+      await one.breaker.permit('api')
+      return one.told.includes('down')
+    })
+    proxy.releaseReplies()
+    await until(() => one.told.includes('up'))
+  })
+
   test('a breaker that never had it works all the same', async () => {
     await server.stop()
     const one = member(SHORT)
