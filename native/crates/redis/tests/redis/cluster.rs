@@ -23,7 +23,7 @@ impl RedisCluster {
     pub fn start() -> Self {
         let start = || {
             let bus = free_port().to_string();
-            let arguments = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "1000"];
+            let arguments = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "5000"];
             (RedisServer::start_on(free_port(), &arguments), bus)
         };
         let started: Vec<_> = (0..3).map(|_| start()).collect();
