@@ -1,6 +1,7 @@
 /**
  * `npm run bench:native`: a limiter in memory decided in TypeScript (`native: 'never'`) and in Rust (`native: 'require'`), in one
- * run. Needs the module: `scripts/build-native`.
+ * run; before it, what the same Rust takes without Node (`native/benches`). This part alone, on a module that is built:
+ * `node --import ./scripts/run-source.ts test/bench/bench-native.ts`.
  *
  * The two take turns within every round, and ratios are medians of the rounds' ratios. CPU is that of the JavaScript thread alone;
  * it is what native code could save. A kernel may count it in ticks of 4 ms, so it is summed over all rounds. Subjects are strings made anew, out of the time measured. Every round counts what it
