@@ -15,12 +15,12 @@ import { once } from 'node:events'
 import autocannon from 'autocannon'
 import { startRedis } from '../support/redis-server.ts'
 import { CONTENDERS, USER_HEADER } from './support/http-contenders.ts'
-import { measureOverhead } from './support/http-overhead.ts'
+import { measureOverhead, measureRedisOverhead } from './support/http-overhead.ts'
 import { pinApart } from './support/pin-apart.ts'
 
 const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 5)
 const ONLY = process.env.SLUICE_BENCH_FRAMEWORK
-const ROUND_S = 1
+const ROUND_REQUESTS = 5_000
 const CONNECTIONS = 50
 const USERS = 1_000
 /** Not reached. */
@@ -59,9 +59,14 @@ async function cpuOf({ child }: Contender): Promise<number> {
 
 const requests = Array.from({ length: USERS }, (_, user) => ({ headers: { [USER_HEADER]: `user-${user}` } }))
 
-async function load(contender: Contender, duration: number): Promise<Sample> {
+async function load(contender: Contender): Promise<Sample> {
   const before = await cpuOf(contender)
-  const result = await autocannon({ url: contender.url, connections: CONNECTIONS, duration, requests })
+  const result = await autocannon({
+    url: contender.url,
+    connections: CONNECTIONS,
+    amount: ROUND_REQUESTS,
+    requests,
+  })
   if (result.errors > 0 || result.non2xx > 0) throw new Error(`${contender.name} failed: ${result.non2xx}`)
   const cpuUs = ((await cpuOf(contender)) - before) / result.requests.total
   return { perSecond: result.requests.total / result.duration, p99Ms: result.latency.p99, cpuUs }
@@ -78,17 +83,21 @@ console.log('| in process, one request | CPU us |\n|---|---|')
 for (const { name, us } of await measureOverhead()) console.log(`| ${name} | ${us.toFixed(2)} |`)
 
 const redis = await startRedis()
+console.log(`\n| in process through Redis, ${CONNECTIONS} requests at once | CPU us |\n|---|---|`)
+for (const { name, us } of await measureRedisOverhead(`${redis.url}/1`, CONNECTIONS)) {
+  console.log(`| ${name} | ${us.toFixed(2)} |`)
+}
 console.log(
-  `\nNode ${process.version}, ${CONNECTIONS} connections, ${USERS} users, the best of ${ROUNDS} rounds of ${ROUND_S} s`,
+  `\nNode ${process.version}, ${CONNECTIONS} connections, ${USERS} users, the best of ${ROUNDS} rounds of ${ROUND_REQUESTS} requests`,
 )
 for (const [framework, contenders] of Object.entries(CONTENDERS)) {
   if (ONLY !== undefined && ONLY !== framework) continue
   const running = await Promise.all(
     Object.keys(contenders).map(name => start(framework, name, `${redis.url}/0`)),
   )
-  for (const contender of running) await load(contender, ROUND_S)
+  for (const contender of running) await load(contender)
   for (let round = 0; round < ROUNDS; round++) {
-    for (const contender of running) contender.samples.push(await load(contender, ROUND_S))
+    for (const contender of running) contender.samples.push(await load(contender))
   }
   console.log(`\n| ${framework} | requests/s | p99 ms | CPU us/request |\n|---|---|---|---|`)
   for (const contender of running) console.log(row(contender))

@@ -5,6 +5,8 @@ import rateLimitPlugin from '@fastify/rate-limit'
 import express, { type RequestHandler } from 'express'
 import { rateLimit as expressRateLimit } from 'express-rate-limit'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
+import { Redis } from 'ioredis'
+import { type RedisReply, RedisStore } from 'rate-limit-redis'
 import { createLimiter } from '../../../src/index.ts'
 import { rateLimit as limitExpress } from '../../../src/middleware/express.ts'
 import { rateLimit as limitFastify } from '../../../src/middleware/fastify.ts'
@@ -21,26 +23,32 @@ export interface Overhead {
 
 type Call = () => Promise<unknown>
 
-async function cpuUsOf(call: Call): Promise<number> {
+async function cpuUsOf(call: Call, inFlight: number): Promise<number> {
   const before = process.cpuUsage()
-  for (let i = 0; i < CALLS; i++) await call()
+  const caller = async () => {
+    for (let i = 0; i < CALLS / inFlight; i++) await call()
+  }
+  await Promise.all(Array.from({ length: inFlight }, caller))
   const { user, system } = process.cpuUsage(before)
   return (user + system) / CALLS
 }
 
 /** By turns; what else the machine does can only add, so each figure is that of its best round. */
-async function compare(calls: Readonly<Record<string, Call>>): Promise<readonly Overhead[]> {
+async function compare(calls: Readonly<Record<string, Call>>, inFlight = 1): Promise<readonly Overhead[]> {
   const best = new Map<string, number>()
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, call] of Object.entries(calls)) {
-      best.set(name, Math.min(best.get(name) ?? Number.POSITIVE_INFINITY, await cpuUsOf(call)))
+      best.set(name, Math.min(best.get(name) ?? Number.POSITIVE_INFINITY, await cpuUsOf(call, inFlight)))
     }
   }
   return Array.from(best, ([name, us]) => ({ name, us }))
 }
 
-const limited = () => ({
+const limited = (store = 'memory') => ({
   limiter: createLimiter({
+    store,
+    // Longer than a busy machine stands still: decisions without the store would cost less.
+    deadline: '10s',
     policies: { bench: { algorithm: 'fixed_window', limit: LIMIT, window: '1h' } },
   }),
   policy: 'bench' as const,
@@ -56,6 +64,37 @@ const THEIRS = { windowMs: 3_600_000, limit: LIMIT, validate: false }
 /** Every adapter by client address and with its header fields, on the request and response of a real server. */
 export async function measureOverhead(): Promise<readonly Overhead[]> {
   return [...(await inExpress()), ...(await inFastify())]
+}
+
+/** The same through Redis, with as many requests at once, on one connection each. */
+export async function measureRedisOverhead(url: string, inFlight: number): Promise<readonly Overhead[]> {
+  const redis = new Redis(url)
+  const sendCommand = (command: string, ...args: string[]) =>
+    redis.call(command, ...args) as Promise<RedisReply>
+  const ours = limited(url)
+  const middlewares: Readonly<Record<string, RequestHandler>> = {
+    'sluice/express': limitExpress(ours),
+    'express-rate-limit with rate-limit-redis': expressRateLimit({
+      ...THEIRS,
+      store: new RedisStore({ sendCommand }),
+    }),
+  }
+  const app = express()
+  let measured: readonly Overhead[] = []
+  app.get('/', async (req, res) => {
+    const calls = Object.entries(middlewares).map(([name, middleware]): [string, Call] => [
+      name,
+      () => new Promise(next => middleware(req, res, next)),
+    ])
+    measured = await compare(Object.fromEntries(calls), inFlight)
+    res.end()
+  })
+  const server = createServer(app)
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  server.close()
+  await Promise.all([ours.limiter.close(), redis.quit()])
+  return measured
 }
 
 async function inExpress(): Promise<readonly Overhead[]> {
