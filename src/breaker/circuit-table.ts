@@ -22,10 +22,6 @@ export class CircuitTable {
     return this.#circuits.values()
   }
 
-  get size(): number {
-    return this.#circuits.size
-  }
-
   /** @param nameOf for people, asked once */
   circuit(identity: string, nameOf: () => string): Circuit {
     const known = this.#circuits.get(identity)
