@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,6 +15,19 @@ const run = promisify(execFile)
 const packed = z.tuple([
   z.object({ filename: z.string(), version: z.string(), files: z.array(z.object({ path: z.string() })) }),
 ])
+
+const manifest = z
+  .object({
+    exports: z.record(
+      z.string(),
+      z.union([z.string(), z.record(z.string(), z.record(z.string(), z.string()))]),
+    ),
+    peerDependencies: z.record(z.string(), z.string()),
+  })
+  .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
+
+/** Peers that an entry of the package imports when it runs; of the others it takes what it is given. */
+const NEEDED_BY_ENTRIES = ['prom-client', '@opentelemetry/api', '@nestjs/common']
 
 let project: string
 let shipped: { version: string; paths: string[] }
@@ -69,6 +82,27 @@ describe('the packed package, installed in an empty project', () => {
     expect(shipped.paths.filter(path => !/^(dist|lua)\/|^[A-Z]+(\.md)?$|^package\.json$/.test(path))).toEqual(
       [],
     )
+  })
+
+  test('has code and types for every way in, for both module systems', () => {
+    const paths = Object.values(manifest.exports).flatMap(entry =>
+      typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(files => Object.values(files)),
+    )
+    expect(paths.length).toBeGreaterThan(4 * 15)
+    expect(paths.map(path => path.replace('./', '')).filter(path => !shipped.paths.includes(path))).toEqual(
+      [],
+    )
+  })
+
+  test('can be asked for by every way in, where the peers are', async () => {
+    const names = Object.keys(manifest.exports).filter(name => name !== './package.json' && name !== '.')
+    const peers = new Set(Object.keys(manifest.peerDependencies))
+    const needed = [...peers].filter(peer => NEEDED_BY_ENTRIES.includes(peer))
+    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...needed], { cwd: project })
+    const program = `Promise.all(${JSON.stringify(names)}.map(name => import('sluice' + name.slice(1)))).then(all => console.log(all.length))`
+    expect(await node('--input-type=module', '--eval', program)).toBe(names.length)
+    const required = `console.log(${JSON.stringify(names)}.map(name => require('sluice' + name.slice(1))).length)`
+    expect(await node('--input-type=commonjs', '--eval', required)).toBe(names.length)
   })
 
   const expected = () => ({
