@@ -44,3 +44,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn numbers_beyond_any_integer_do_not_panic() {
+    for code in 1_u8..=8 {
+        for (row, n) in [([f64::MAX; 7], f64::MAX), ([1e300; 7], 1.0), ([f64::MIN; 7], 1e300)] {
+            let [a, b, c, d, e, f, g] = row;
+            let plan = Plan::from_row(&[f64::from(code), a, b, c, d, e, f, g]).unwrap();
+            let mut key = State::default();
+            for op in Op::ALL {
+                for now in [f64::MIN, 0.0, f64::MAX, f64::INFINITY, f64::NAN] {
+                    decide(&mut key, &plan, Check { op, n, at: 1.0, now }, Some("a"));
+                }
+            }
+        }
+    }
+}
