@@ -91,7 +91,7 @@ impl Arena {
     }
 
     /// Prints the table of all that was measured.
-    pub fn finish(mut self) {
+    pub fn finish(self) {
         self.criterion.final_summary();
         println!(
             "\nns per call: best and median of the turns. Ratio: median of the ratios of each turn to the other's next.\n"
