@@ -19,6 +19,7 @@ export const entries = {
   'fastify-rate-limit': 'src/middleware/fastify-rate-limit.ts',
   'rate-limiter-flexible': 'src/compat/flexible/index.ts',
   mcp: 'src/middleware/mcp.ts',
+  gateway: 'src/inbound/index.ts',
   prometheus: 'src/metrics/prometheus.ts',
   opentelemetry: 'src/metrics/opentelemetry.ts',
   cli: 'src/cli/main.ts',
@@ -42,6 +43,7 @@ export const publicModules: Readonly<Record<string, string>> = {
   'sluice/fastify-rate-limit': entries['fastify-rate-limit'],
   'sluice/rate-limiter-flexible': entries['rate-limiter-flexible'],
   'sluice/mcp': entries.mcp,
+  'sluice/gateway': entries.gateway,
   'sluice/prometheus': entries.prometheus,
   'sluice/opentelemetry': entries.opentelemetry,
 }

@@ -1,10 +1,10 @@
 import { OptionError } from '../../errors.js'
 import type { Limiter } from '../../limiter/types.js'
 import { createLimiter } from '../../limiter.js'
+import { Patterns } from '../../policy/patterns.js'
 import type { PoliciesInput, PolicyInput } from '../../policy.js'
 import { FAMILIES, type Family, HANDSHAKE, type McpRequest, namedBy } from './mcp-call.js'
 import type { McpLimitOptions, McpRate } from './mcp-options.js'
-import { Patterns } from './patterns.js'
 
 /** One check of a request. */
 export interface McpCheck {

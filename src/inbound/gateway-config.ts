@@ -1,0 +1,59 @@
+import type { LimiterOptions } from '../limiter/options.js'
+import type { Limiter } from '../limiter/types.js'
+import type { PoliciesInput } from '../policy.js'
+import type { Scope } from '../scope.js'
+import type { FallbackListener, MissingUserWord } from './dimensions.js'
+import type { GatewayLimit, RateAlgorithm } from './read-limits.js'
+
+/** What requests are counted by; each is left out, `null`, or a limit. At least one is given. */
+export interface GatewayDimensions {
+  /** Of each user, whatever the tool or server; within a tenant where there is one. */
+  readonly by_user?: GatewayLimit | null | undefined
+  /** Of each user at each server. A request without a server is an error. */
+  readonly by_user_per_server?: GatewayLimit | null | undefined
+  /** Of all users of a tenant. A request without a tenant is not counted. */
+  readonly by_tenant?: GatewayLimit | null | undefined
+  /**
+   * Of each tool or prompt, by its name or by patterns in which `*` stands for any characters. One of them counts: the name
+   * itself, else the pattern with the most characters besides `*`. Within a tenant where there is one.
+   */
+  readonly by_tool?: Readonly<Record<string, GatewayLimit>> | null | undefined
+  /** Of each server; requests without one share the place `default`, and so do those below. */
+  readonly by_server?: GatewayLimit | null | undefined
+  readonly by_method?: GatewayLimit | null | undefined
+  /** Of each method and URL. */
+  readonly by_endpoint?: GatewayLimit | null | undefined
+  readonly by_session?: GatewayLimit | null | undefined
+  /** Of each address of a client. */
+  readonly by_address?: GatewayLimit | null | undefined
+  /** Limits of your own, by scopes. */
+  readonly custom?: readonly CustomLimit[] | null | undefined
+}
+
+export interface CustomLimit {
+  /** As it is called in decisions and keys. */
+  readonly name: string
+  /** `Global`, `PerServer`, `PerMethod`, `PerEndpoint`, `PerSession`, `PerTool`, or a function of the request. */
+  readonly scope: Scope
+  readonly limit: GatewayLimit
+}
+
+/** Options of `createGatewayLimits`: what is limited, and by which limiter. */
+export interface GatewayConfig<P extends PoliciesInput = PoliciesInput>
+  extends GatewayDimensions,
+    Omit<LimiterOptions, 'policies'> {
+  /** What decides limits that are written as rates. Default: `gcra`. */
+  readonly algorithm?: RateAlgorithm | undefined
+  /**
+   * A request without a user: `anonymous` counts all of them as one user, whom no real one can be; `skip` leaves out the
+   * limits by user; `refuse` is a SubjectError; `{ limit }` counts them by a limit of their own, instead of those by user.
+   * Default: `anonymous`.
+   */
+  readonly missing_user?: MissingUserWord | { readonly limit: GatewayLimit } | undefined
+  /** Decides, instead of a limiter that is made here with the options of `createLimiter` that are given. */
+  readonly limiter?: Limiter<P> | undefined
+  /** Stands before the names of the policies, for several on one `limiter`: `<name>.by_user`. Default: nothing. */
+  readonly name?: string | undefined
+  /** Told when the function of a scope threw, or answered no text, and the request counts as `default`. */
+  readonly onFallback?: FallbackListener | undefined
+}

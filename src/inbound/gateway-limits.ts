@@ -1,0 +1,100 @@
+import type { LimiterOptions } from '../limiter/options.js'
+import type { CallOptions, CheckItem, CostOptions, Limiter, MaxWait } from '../limiter/types.js'
+import { createLimiter } from '../limiter.js'
+import type { PoliciesInput } from '../policy.js'
+import type { Dimension } from './dimensions.js'
+import type { GatewayConfig } from './gateway-config.js'
+import { type GatewayRequest, identifyRequest } from './identity.js'
+import { LIMITER_OPTIONS, readGatewaySetup } from './read-config.js'
+import type { GatewaySetup } from './setup-builder.js'
+import { DecidedVerdict, type GatewayVerdict, UNLIMITED } from './verdict.js'
+
+/** What a call takes besides the request. */
+export interface GatewayCallOptions extends CallOptions, Pick<CostOptions, 'cost'> {}
+
+/** Limits of a gateway by what requests are about. Made by `createGatewayLimits`. */
+export interface GatewayLimits extends AsyncDisposable {
+  /** Who decides: yours, or the one that was made. */
+  readonly limiter: Limiter
+  /** How often the function of a scope threw, or answered no text, and the request counted as `default`. */
+  readonly fallbacks: number
+  /**
+   * Takes `cost` units from every limit that applies if all of them have them, else from none.
+   *
+   * @throws SubjectError where a part of the request is no text, or missing where it must not be; nothing is charged
+   */
+  check(request: GatewayRequest, options?: GatewayCallOptions): Promise<GatewayVerdict>
+  /** As `check`, but where it would be refused it waits until it passes, for at most `maxWait`. */
+  wait(request: GatewayRequest, options?: GatewayCallOptions & MaxWait): Promise<GatewayVerdict>
+  /** Closes the limiter if it was made here; yours stays open. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes the limits of a gateway.
+ *
+ * ```ts
+ * const limits = createGatewayLimits({ by_user: '30/m', by_tool: { search: '10/m', 'db_*': '2/s' } })
+ * const { allowed, retryAfterMs } = await limits.check({ user, tool: 'search' })
+ * ```
+ *
+ * @throws PolicyError listing everything that is wrong with the configuration
+ */
+export function createGatewayLimits<const P extends PoliciesInput>(config: GatewayConfig<P>): GatewayLimits {
+  return new DimensionedLimits(config as unknown as GatewayConfig)
+}
+
+class DimensionedLimits implements GatewayLimits {
+  readonly limiter: Limiter
+  readonly #ownsLimiter: boolean
+  readonly #setup: GatewaySetup
+  #fallbacks = 0
+
+  constructor(config: GatewayConfig) {
+    this.#setup = readGatewaySetup(config, (dimension, error) => {
+      this.#fallbacks++
+      config.onFallback?.(dimension, error)
+    })
+    const { policies } = this.#setup
+    this.#ownsLimiter = config.limiter === undefined
+    this.limiter = config.limiter?.define(policies) ?? createLimiter({ ...limiterOptions(config), policies })
+  }
+
+  get fallbacks(): number {
+    return this.#fallbacks
+  }
+
+  async check(request: GatewayRequest, options: GatewayCallOptions = {}): Promise<GatewayVerdict> {
+    const items = this.#itemsOf(request, options)
+    if (items.length === 0) return UNLIMITED
+    return new DecidedVerdict(await this.limiter.checkAll(items, options), this.#setup.dimensionOf)
+  }
+
+  async wait(request: GatewayRequest, options: GatewayCallOptions & MaxWait = {}): Promise<GatewayVerdict> {
+    const items = this.#itemsOf(request, options)
+    if (items.length === 0) return UNLIMITED
+    return new DecidedVerdict(await this.limiter.waitAll(items, options), this.#setup.dimensionOf)
+  }
+
+  async close(): Promise<void> {
+    if (this.#ownsLimiter) await this.limiter.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #itemsOf(request: GatewayRequest, { cost }: GatewayCallOptions): readonly CheckItem<PoliciesInput>[] {
+    const call = identifyRequest(request)
+    const items: CheckItem<PoliciesInput>[] = []
+    for (const dimension of this.#setup.dimensions as readonly Dimension[]) {
+      const check = dimension.checkOf(call)
+      if (check !== undefined) items.push(cost === undefined ? check : { ...check, cost })
+    }
+    return items
+  }
+}
+
+/** Those of the options that `createLimiter` takes. */
+const limiterOptions = (config: GatewayConfig): Omit<LimiterOptions, 'policies'> =>
+  Object.fromEntries(Object.entries(config).filter(([name]) => LIMITER_OPTIONS.includes(name)))
