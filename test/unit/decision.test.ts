@@ -135,6 +135,7 @@ describe('printing a Decision', () => {
         {
           policy: 'perMinute',
           limit: 100,
+          capacity: 100,
           windowMs: 60_000,
           algorithm: 'gcra',
           allowed: true,
