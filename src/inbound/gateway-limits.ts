@@ -2,7 +2,6 @@ import type { LimiterOptions } from '../limiter/options.js'
 import type { CallOptions, CheckItem, CostOptions, Limiter, MaxWait } from '../limiter/types.js'
 import { createLimiter } from '../limiter.js'
 import type { PoliciesInput } from '../policy.js'
-import type { Dimension } from './dimensions.js'
 import type { GatewayConfig } from './gateway-config.js'
 import { type GatewayRequest, identifyRequest } from './identity.js'
 import { LIMITER_OPTIONS, readGatewaySetup } from './read-config.js'
@@ -66,8 +65,14 @@ class DimensionedLimits implements GatewayLimits {
 
   async check(request: GatewayRequest, options: GatewayCallOptions = {}): Promise<GatewayVerdict> {
     const items = this.#itemsOf(request, options)
-    if (items.length === 0) return UNLIMITED
-    return new DecidedVerdict(await this.limiter.checkAll(items, options), this.#setup.dimensionOf)
+    const [first] = items
+    if (first === undefined) return UNLIMITED
+    // What a single policy limits takes half as long as a list of one.
+    const decided =
+      items.length === 1
+        ? this.limiter.check(first.policy, first.subject, options)
+        : this.limiter.checkAll(items, options)
+    return new DecidedVerdict(await decided, this.#setup.dimensionOf)
   }
 
   async wait(request: GatewayRequest, options: GatewayCallOptions & MaxWait = {}): Promise<GatewayVerdict> {
@@ -87,7 +92,7 @@ class DimensionedLimits implements GatewayLimits {
   #itemsOf(request: GatewayRequest, { cost }: GatewayCallOptions): readonly CheckItem<PoliciesInput>[] {
     const call = identifyRequest(request)
     const items: CheckItem<PoliciesInput>[] = []
-    for (const dimension of this.#setup.dimensions as readonly Dimension[]) {
+    for (const dimension of this.#setup.dimensions) {
       const check = dimension.checkOf(call)
       if (check !== undefined) items.push(cost === undefined ? check : { ...check, cost })
     }

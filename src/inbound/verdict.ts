@@ -11,11 +11,11 @@ export interface GatewayVerdict {
   readonly allowed: boolean
   /** `ok` too where no limit applies. */
   readonly reason: Reason
-  /** ms until this very request passes if nobody else calls: the longest of `violated`. Allowed: 0. */
+  /** ms until this very request passes if nobody else calls: the longest of all that refused. Allowed: 0. */
   readonly retryAfterMs: number
   /** Every limit that was asked. */
   readonly dimensions: readonly DimensionState[]
-  /** Those that refused. */
+  /** Those that refused: none where the store could not be asked, for then nobody knows. */
   readonly violated: readonly DimensionState[]
   /** For headers and refunds; undefined where no limit applies. */
   readonly decision: Decision | undefined
@@ -61,7 +61,7 @@ export class DecidedVerdict implements GatewayVerdict {
   }
 
   get violated(): readonly DimensionState[] {
-    return this.dimensions.filter(({ allowed }) => !allowed)
+    return this.dimensions.filter(({ reason }) => reason === 'limit' || reason === 'blocked')
   }
 
   /** Without the decision, whose receipt names who was charged. */
