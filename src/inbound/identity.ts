@@ -1,5 +1,4 @@
 import { SubjectError } from '../errors.js'
-import { show } from '../policy/refusal.js'
 import type { ScopedCall } from '../scope.js'
 
 /** Who calls, as gateways know them: text, a number, or a record of which `email`, `id` and `sub` are looked at. */
@@ -51,7 +50,7 @@ const REQUEST = 'gateway'
  */
 export function identifyRequest(request: GatewayRequest): GatewayCall {
   if (typeof request !== 'object' || request === null) {
-    throw new SubjectError(REQUEST, undefined, `${show(request)} is no request; give { user, tool, … }`)
+    throw new SubjectError(REQUEST, undefined, `a ${typeof request} is no request; give { user, tool, … }`)
   }
   const { tool, prompt } = request
   const [toolName, promptName] = [nameOf('tool', tool), nameOf('prompt', prompt)]

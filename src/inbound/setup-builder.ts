@@ -56,7 +56,7 @@ export class SetupBuilder {
   readonly #onFallback: FallbackListener
   readonly #report: Report
   readonly #dimensions: Dimension[] = []
-  readonly #policies: Record<string, PolicyInput> = {}
+  readonly #policies = new Map<string, PolicyInput>()
   readonly #dimensionOf = new Map<string, string>()
   /** Of the request with the most. */
   #checks = 0
@@ -78,7 +78,8 @@ export class SetupBuilder {
     const { custom } = config
     if (Array.isArray(custom)) for (const [index, limit] of custom.entries()) this.#addCustom(limit, index)
     this.#assertUsable(config)
-    return { dimensions: this.#dimensions, policies: this.#policies, dimensionOf: this.#dimensionOf }
+    const policies = Object.fromEntries(this.#policies)
+    return { dimensions: this.#dimensions, policies, dimensionOf: this.#dimensionOf }
   }
 
   #addUsers(config: Readonly<Record<string, unknown>>): void {
@@ -89,10 +90,11 @@ export class SetupBuilder {
       userPerServerDimension(policy, word),
     )
     if (typeof missingUser !== 'string') {
-      const path = 'missing_user.limit'
-      // Such a request is none of a user's, so its checks are not added to theirs.
-      this.#define('missing_user', 'missing_user', missingUser.limit, path, COUNTED_BY.missing_user)
-      this.#dimensions.push(missingUserDimension(this.#nameOf('missing_user')))
+      const [id, path] = ['missing_user', 'missing_user.limit']
+      const checks = this.#define(id, id, missingUser.limit, path, COUNTED_BY.missing_user)
+      // Instead of those of a user, not on top of them.
+      this.#checks = Math.max(this.#checks, checks)
+      this.#dimensions.push(missingUserDimension(this.#nameOf(id)))
     }
     if (config.missing_user !== undefined && BY_USER.every(name => isAbsent(config[name]))) {
       const message = `has no effect without ${BY_USER.join(' or ')}; leave it out, or limit users`
@@ -102,7 +104,7 @@ export class SetupBuilder {
 
   #addTools(tools: unknown): void {
     if (!isRecord(tools)) return
-    const policies: Record<string, string> = {}
+    const policies = new Map<string, string>()
     let most = 0
     const writtenAs = new Map<string, string>()
     for (const [written, limit] of Object.entries(tools)) {
@@ -124,11 +126,11 @@ export class SetupBuilder {
       }
       const id = `by_tool.${tool}`
       most = Math.max(most, this.#define('by_tool', id, limit, path, COUNTED_BY.by_tool))
-      policies[tool] = this.#nameOf(id)
+      policies.set(tool, this.#nameOf(id))
     }
     if (writtenAs.size === 0) return
     this.#checks += most
-    this.#dimensions.push(toolDimension(policies))
+    this.#dimensions.push(toolDimension(Object.fromEntries(policies)))
   }
 
   #addCustom(custom: unknown, index: number): void {
@@ -181,7 +183,7 @@ export class SetupBuilder {
     this.#dimensionOf.set(policy, dimension)
     const read = readGatewayLimit(limit, path, by, this.#settings.algorithm, this.#report)
     if (read === undefined) return 0
-    this.#policies[policy] = read.policy
+    this.#policies.set(policy, read.policy)
     return read.checks
   }
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { GatewayConfig } from '../../../src/inbound/index.js'
 import { setUp } from './support/set-up.js'
@@ -110,5 +111,34 @@ describe('who is counted', () => {
       part: 'user',
     })
     expect((await limits.check({ tenant: 'acme', user: 'ada' })).allowed).toBe(true)
+  })
+
+  test('no two callers share a counter, whatever they are called', async () => {
+    const name = fc.string({ unit: 'binary', maxLength: 8 })
+    const caller = fc.record({ tenant: fc.option(name), user: fc.option(name) })
+    const identity = ({ tenant, user }: { tenant: string | null; user: string | null }) =>
+      JSON.stringify([tenant?.trim() || null, user?.trim() || null])
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(caller, { selector: identity, minLength: 2 }), async callers => {
+        const { passes } = setUp({ by_user: '1/h' })
+        for (const one of callers) expect(await passes(one)).toBe(true)
+        for (const one of callers) expect(await passes(one)).toBe(false)
+      }),
+    )
+  })
+
+  test('a tool may be called as nothing else may', async () => {
+    const { passes } = setUp({ by_tool: JSON.parse('{ "__proto__": "1/m", "constructor": "1/m" }') })
+    for (const tool of ['__proto__', 'constructor', 'toString']) expect(await passes({ tool })).toBe(true)
+    expect(await passes({ tool: '__PROTO__' })).toBe(false)
+    expect(await passes({ tool: 'constructor' })).toBe(false)
+    expect(await passes({ tool: 'toString' })).toBe(true)
+  })
+
+  test('what is no request is an error that does not repeat it', async () => {
+    const { limits } = setUp({ by_user: '1/m' })
+    await expect(limits.check('ada' as never)).rejects.toThrow(
+      'a string is no request; give { user, tool, … }',
+    )
   })
 })

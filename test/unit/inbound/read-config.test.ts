@@ -64,6 +64,11 @@ describe('everything that is wrong with a configuration is told at once', () => 
       'prefix: stands beside',
     ],
     [{ by_user: Array(16).fill('1/m'), by_tool: { a: '1/m' } }, 'one request may have 17 limits'],
+    [
+      { by_user: '1/m', by_tenant: '1/m', missing_user: { limit: Array(16).fill('1/m') } },
+      'one request may have 17 limits',
+    ],
+    [{ by_user: '1/m', missing_user: { rate: '1/m' } }, "missing_user: 'rate' is not an option of it"],
   ])('%# is refused: %s', (config, message) => {
     expect(problemsOf(config as object).join('\n')).toContain(message)
   })
