@@ -5,6 +5,7 @@ import { systemClock } from '../core/time.js'
 import { OptionError } from '../errors.js'
 import type { Limiter } from '../limiter/types.js'
 import { INSTRUMENTS, type InstrumentName, type Measure, observeLimiter } from './instruments.js'
+import { hasMethods, namedLimiters } from './option-schemas.js'
 import type { SeriesKeyOf } from './series-keys.js'
 
 export type { SeriesKeyOf } from './series-keys.js'
@@ -22,14 +23,8 @@ export interface OpenTelemetryOptions {
 
 const SCOPE = 'sluice'
 
-const hasMethods = (...names: string[]) =>
-  z.custom<object>(
-    value => names.every(name => typeof (value as Record<string, unknown> | null)?.[name] === 'function'),
-    `must have the methods ${names.join(', ')}`,
-  )
-
 const OPTIONS = z.strictObject({
-  limiters: z.record(z.string(), hasMethods('on', 'metrics')),
+  limiters: namedLimiters,
   meter: hasMethods('createCounter', 'createHistogram').optional(),
   tracer: z.union([z.literal(false), hasMethods('startSpan')]).optional(),
   subject: z.custom<SeriesKeyOf>(value => typeof value === 'function', 'must be a function').optional(),

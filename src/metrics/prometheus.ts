@@ -7,6 +7,7 @@ import type { Limiter } from '../limiter/types.js'
 import { addCircuitSeries, type WatchedBreaker } from './circuit-series.js'
 import { observeLimiter } from './instruments.js'
 import { LimitSeries } from './limit-series.js'
+import { hasMethods, namedLimiters } from './option-schemas.js'
 import { prometheusInstruments } from './prometheus-instruments.js'
 import { SERIES_KEYS_MAX, type SeriesKeyOf, SeriesKeys, subjectText } from './series-keys.js'
 
@@ -46,14 +47,8 @@ export interface PrometheusMetrics {
   close(): void
 }
 
-const hasMethods = (...names: string[]) =>
-  z.custom<object>(
-    value => names.every(name => typeof (value as Record<string, unknown> | null)?.[name] === 'function'),
-    `must have the methods ${names.join(', ')}`,
-  )
-
 const OPTIONS = z.strictObject({
-  limiters: z.record(z.string(), hasMethods('on', 'metrics')).optional(),
+  limiters: namedLimiters.optional(),
   breakers: z.array(hasMethods('metrics')).optional(),
   registry: hasMethods('registerMetric', 'metrics').optional(),
   scopes: z.record(z.string(), z.string()).optional(),

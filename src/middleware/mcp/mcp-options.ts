@@ -5,6 +5,7 @@ import { didYouMean, list, Refusal, show } from '../../policy/refusal.js'
 import { option } from '../../policy/schema.js'
 import { readFlag, readWait, readWord } from '../../policy/values.js'
 import type { DurationText, LimitOptions, PoliciesInput, Rate } from '../../policy.js'
+import { readFunction, readLimiter, readName } from '../options/schema.js'
 import { FAMILIES, type McpExtra, type McpRequest } from './mcp-call.js'
 
 type Awaitable<T> = T | Promise<T>
@@ -48,25 +49,12 @@ export interface McpLimitOptions<P extends PoliciesInput = PoliciesInput> {
   readonly name?: string
 }
 
-const readFunction = (value: unknown): unknown | Refusal =>
-  typeof value === 'function' ? value : new Refusal(`${show(value)} is not a function`)
-
-const readLimiter = (value: unknown): unknown | Refusal =>
-  typeof value === 'object' && value !== null && 'checkAll' in value && 'define' in value
-    ? value
-    : new Refusal(`${show(value)} is not a limiter; make one with createLimiter`)
-
 const readLimits = (value: unknown): unknown | Refusal =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0
     ? value
     : new Refusal(
         `${show(value)} is not an object of limits by name, such as { search: '10/m', '*': '60/m' }`,
       )
-
-const readName = (value: unknown): string | Refusal =>
-  typeof value === 'string' && value !== '' && value.isWellFormed()
-    ? value
-    : new Refusal(`${show(value)} is not a name`)
 
 const fn = option(readFunction).optional()
 const limits = option(readLimits).optional()

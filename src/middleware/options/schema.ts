@@ -7,7 +7,8 @@ import { readProxyTrust } from '../address/proxy-trust.js'
 import { readHeaderFormats } from '../headers/header-writer.js'
 import { ELSEWHERE } from './familiar-options.js'
 
-const readFunction = (value: unknown): unknown | Refusal =>
+/** A function, whatever it takes and answers. */
+export const readFunction = (value: unknown): unknown | Refusal =>
   typeof value === 'function' ? value : new Refusal(`${show(value)} is not a function`)
 
 /** Units for every request: a whole number >= 0, or a function that answers one. */
@@ -16,10 +17,12 @@ const readUnitsOf = (value: unknown): unknown | Refusal =>
     ? value
     : new Refusal(`${show(value)} is neither a whole number of at least 0 nor a function that answers one`)
 
-const readName = (value: unknown): string | Refusal =>
+/** Text that is not empty. */
+export const readName = (value: unknown): string | Refusal =>
   typeof value === 'string' && value !== '' ? value : new Refusal(`${show(value)} is not a name`)
 
-const readLimiter = (value: unknown): unknown | Refusal =>
+/** A limiter of `createLimiter`. */
+export const readLimiter = (value: unknown): unknown | Refusal =>
   typeof value === 'object' && value !== null && 'checkAll' in value && 'refund' in value
     ? value
     : new Refusal(`${show(value)} is not a limiter; make one with createLimiter`)
