@@ -80,7 +80,8 @@ export function planChecks(
 
 /** Checks of several policies and subjects as one request. */
 export function joinChecks(parts: readonly (readonly PlannedCheck[])[]): readonly PlannedCheck[] {
-  const checks = parts.flat()
+  const checks: PlannedCheck[] = []
+  for (const part of parts) checks.push(...part)
   if (checks.length === 0) throw new CheckError('checkAll: the list of checks is empty; give at least one')
   if (checks.length > CHECKS_MAX) {
     throw new CheckError(
