@@ -82,7 +82,7 @@ export interface Limiter<P extends PoliciesInput = PoliciesInput> extends AsyncD
 
   /**
    * As `check`, but where it would be refused it waits until it passes, behind those who wait for the same policy and subject in this
-   * process. What would take longer than `maxWait` is refused at once, and so is what finds no place to wait. While the signal
+   * process. What would take longer than `maxWait` is refused at once, and so is what finds no place to wait. When the signal
    * aborts, the place and the units are free again.
    *
    * Others who share the store may take what is waited for; then it waits for what comes next. A store that cannot be asked

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Registry } from 'prom-client'
 import { z } from 'zod'
 import { OptionError } from '../errors.js'
+import { warnProcess } from '../events.js'
 import type { Limiter } from '../limiter/types.js'
 import { addCircuitSeries, type WatchedBreaker } from './circuit-series.js'
 import { observeLimiter } from './instruments.js'
@@ -41,7 +42,7 @@ export interface PrometheusMetrics {
   text(): Promise<string>
   /** Answers `GET path` with the text, and everything else with 404 or 405. */
   handler(options?: { readonly path?: string }): (request: IncomingMessage, response: ServerResponse) => void
-  /** Hands the text over again and again, to push it. @returns what ends it */
+  /** Hands the text over again and again, to push it; what fails is a warning of the process. @returns what ends it */
   every(intervalMs: number, send: (text: string) => unknown): () => void
   /** Listens no more. The series stay as they are. */
   close(): void
@@ -99,7 +100,10 @@ export function createPrometheusMetrics(options: PrometheusOptions): PrometheusM
           return void response.writeHead(405, { Allow: 'GET, HEAD' }).end()
         text().then(
           body => response.writeHead(200, { 'Content-Type': registry.contentType }).end(body),
-          () => response.writeHead(500).end(),
+          error => {
+            warnProcess('the text of metrics could not be made', error)
+            response.writeHead(500).end()
+          },
         )
       },
     every(intervalMs, send) {
@@ -107,7 +111,7 @@ export function createPrometheusMetrics(options: PrometheusOptions): PrometheusM
         () =>
           text()
             .then(send)
-            .catch(() => {}),
+            .catch(error => warnProcess('the text of metrics could not be handed over', error)),
         intervalMs,
       ).unref()
       return () => clearInterval(timer)

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createBreaker } from '../../../src/breaker/index.js'
 import { createPrometheusMetrics, type PrometheusOptions } from '../../../src/metrics/prometheus.js'
 import { createTestLimiter } from '../../../src/testing/index.js'
@@ -197,6 +197,8 @@ describe('the text of all series', () => {
 
   test('B9: is handed over at an interval, whether or not it is taken', async () => {
     const { metrics } = watched()
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    ends.push(() => warned.mockRestore())
     let handed = 0
     const third = new Promise<void>(resolve => {
       const end = metrics.every(5, () => {
@@ -207,6 +209,9 @@ describe('the text of all series', () => {
     })
     await third
     expect(handed).toBe(3)
+    expect(warned.mock.calls.map(([message]) => message)).toEqual(
+      Array(2).fill('the text of metrics could not be handed over'),
+    )
   })
 
   test('what is no limiter is refused by name', () => {
