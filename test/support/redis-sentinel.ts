@@ -24,7 +24,7 @@ export interface SentinelGroup {
   primary(): Promise<RedisServer>
   /** Stops the primary's process for good, without ending it, and resolves when the Sentinels name the other. */
   pausePrimary(): Promise<void>
-  /** Has the Sentinels promote the replica, and resolves when they name it and it takes writes. */
+  /** Has the Sentinels promote the replica, and resolves when they name it, it takes writes, and the failover has ended. */
   failover(): Promise<void>
   stop(): Promise<void>
 }
@@ -68,7 +68,7 @@ async function startGroup(
       start({
         sentinel: [
           `sentinel monitor ${NAME} ${HOST} ${primary.port} ${Math.floor(count / 2) + 1}`,
-          `sentinel down-after-milliseconds ${NAME} 500`,
+          `sentinel down-after-milliseconds ${NAME} 1500`,
           `sentinel failover-timeout ${NAME} 2000`,
           ...(password === undefined ? [] : [`sentinel auth-pass ${NAME} ${password}`]),
         ],
@@ -79,6 +79,11 @@ async function startGroup(
   const named = async () => {
     const [, port] = (await first.cli('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)).split('\n')
     return servers.find(server => server.port === Number(port)) ?? primary
+  }
+  // A client may refuse a primary whose flags tell more than that: a failover that has not ended, or one that is down.
+  const isSettled = async () => {
+    const fields = (await first.cli('SENTINEL', 'MASTER', NAME)).split('\n')
+    return fields[fields.indexOf('flags') + 1] === 'master'
   }
   const takesWrites = async (server: RedisServer) =>
     (await server.cli(...auth, 'ROLE')).startsWith('master') &&
@@ -107,7 +112,7 @@ async function startGroup(
       await until('a failover begins', async () => (await first.cli('SENTINEL', 'FAILOVER', NAME)) === 'OK')
       await until('the other is the primary', async () => {
         const now = await named()
-        return now !== before && (await takesWrites(now))
+        return now !== before && (await takesWrites(now)) && (await isSettled())
       })
     },
     stop,
