@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { codeAt } from './core/text.js'
 
 /**
  * The text of one part of a key. Everything but `A-Za-z0-9_-.` is written as `%XX` of its UTF-8 bytes, so distinct
@@ -12,9 +13,11 @@ const SAFE = /^[A-Za-z0-9_.-]{1,256}$/
 const HASHED = /^~[0-9a-f]{64}$/
 const ENCODED = /^(?:[A-Za-z0-9_.-]|%[0-9A-F]{2})+$/
 
-/** `encodeURIComponent` leaves these as they are. */
-const encodeRest = (character: string): string =>
-  `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+/** By code of an ASCII character: itself, or `%XX`. */
+const WRITTEN = Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code)
+  return SAFE.test(character) ? character : `%${code.toString(16).toUpperCase().padStart(2, '0')}`
+})
 
 /**
  * @param part well-formed (no lone surrogates) and not empty: the callers refuse the others, each in its own words
@@ -23,10 +26,27 @@ export function encodePart(part: string): string {
   if (SAFE.test(part)) return part
   // Each UTF-16 unit takes at least one byte: what is too long is told without encoding it.
   if (part.length <= PART_BYTES_MAX) {
-    const encoded = encodeURIComponent(part).replace(/[!'()*~]/g, encodeRest)
+    const encoded = percentEncoded(part)
     if (encoded.length <= PART_BYTES_MAX) return encoded
   }
   return `~${createHash('sha256').update(part, 'utf8').digest('hex')}`
+}
+
+/** Character by character, with the UTF-8 of what is not ASCII left to `encodeURIComponent`. */
+function percentEncoded(part: string): string {
+  let encoded = ''
+  let plainFrom = 0
+  for (let i = 0; i < part.length; i++) {
+    const code = codeAt(part, i)
+    const written = WRITTEN[code]
+    // It leaves some of ASCII as they are.
+    if (written === undefined)
+      return encodeURIComponent(part).replace(/[!'()*~]/g, mark => WRITTEN[codeAt(mark, 0)] as string)
+    if (written.length === 1) continue
+    encoded += part.slice(plainFrom, i) + written
+    plainFrom = i + 1
+  }
+  return encoded + part.slice(plainFrom)
 }
 
 /** A part as a key tells it: its text, or the SHA-256 in hex where only that was kept. */

@@ -68,11 +68,14 @@ function identifyText(rule: SubjectRule, part: string | undefined, text: string)
 }
 
 /** The values alone: a policy's `by` fixes their names. */
-const pathOf = (
-  rule: SubjectRule,
-  subject: Readonly<Record<string, string>>,
-  by: readonly string[],
-): string => by.map(part => encodePart(readPart(rule, subject, part))).join(':')
+function pathOf(rule: SubjectRule, subject: Readonly<Record<string, string>>, by: readonly string[]): string {
+  let path = ''
+  for (const part of by) {
+    const encoded = encodePart(readPart(rule, subject, part))
+    path = path === '' ? encoded : `${path}:${encoded}`
+  }
+  return path
+}
 
 /** All parts as `name=value`, sorted as that text: one order whatever order they were written in. */
 function wholePath(rule: SubjectRule, subject: Readonly<Record<string, string>>): string {
