@@ -46,6 +46,8 @@ export class MemoryEngine implements SyncEngine {
   readonly #step = createStep()
   /** By `Limit.slot`: the table last used for it. */
   #tables: KeyTable[] = []
+  /** Of the checks of the request under way. */
+  #requestTables: KeyTable[] = []
 
   /** @throws OptionError when `maxKeys` is out of its range */
   constructor({ clock = systemClock, maxKeys = DEFAULT_MAX_KEYS }: MemoryEngineOptions = {}) {
@@ -118,7 +120,8 @@ export class MemoryEngine implements SyncEngine {
       return { nowUs: this.lastNowUs, checks: [{ status, granted, remaining, waitUs, resetUs }] }
     }
     const nowUs = this.#begin()
-    const tables = request.map(({ limit }) => this.#openTable(limit))
+    const tables = this.#requestTables
+    for (let i = 0; i < request.length; i++) tables[i] = this.#openTable((request[i] as Check).limit)
     return { nowUs, checks: this.#requests.decide(tables, request, nowUs) }
   }
 
@@ -136,6 +139,7 @@ export class MemoryEngine implements SyncEngine {
     this.#keys = new MemoryKeys(this.#keys.maxKeys)
     this.#requests = new RequestDecider(this.#keys)
     this.#tables = []
+    this.#requestTables = []
   }
 
   stats(): MemoryStats {

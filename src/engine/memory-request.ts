@@ -16,6 +16,9 @@ export class RequestDecider {
   /** One for each key of the request under way. */
   readonly #drafts: Draft[] = []
   #draftsUsed = 0
+  /** Of the request considered last: whether a check failed, and whether one refused. */
+  #failed = false
+  #refused = false
 
   constructor(keys: MemoryKeys) {
     this.#keys = keys
@@ -55,34 +58,54 @@ export class RequestDecider {
         `a request has 1 to ${CHECKS_MAX} checks, this one has ${request.length}: split it`,
       )
     }
-    const verdicts = this.#decideAll(tables, request, nowUs, false)
-    const failed = verdicts.some(({ status }) => status < Status.denied)
-    const refused = verdicts.some(({ status }, i) => isRefusal(status, (request[i] as Check).op))
-    if (!failed && !refused) {
+    const verdicts = this.#consider(tables, request, nowUs)
+    if (!this.#failed && !this.#refused) {
       this.#commit(nowUs)
       return verdicts
     }
     // A second look, without charging: the state as it stands, and the repairs that it needs.
-    const looks = this.#decideAll(tables, request, nowUs, true)
-    if (!failed) this.#commit(nowUs)
-    return verdicts.map((verdict, i) => withdrawn(verdict, looks[i] as CheckOutcome))
+    const withdrawn = this.#withdraw(tables, request, verdicts, nowUs)
+    if (!this.#failed) this.#commit(nowUs)
+    return withdrawn
   }
 
-  #decideAll(
-    tables: readonly KeyTable[],
-    request: readonly Check[],
-    nowUs: number,
-    looking: boolean,
-  ): CheckOutcome[] {
+  /** Runs every check on drafts, and tells in `#failed` and `#refused` what came of the request. */
+  #consider(tables: readonly KeyTable[], request: readonly Check[], nowUs: number): CheckOutcome[] {
     const step = this.#step
+    const verdicts: CheckOutcome[] = []
     this.#draftsUsed = 0
-    return request.map(({ plan, subject, op, n, at, leaseId }, i) => {
+    this.#failed = false
+    this.#refused = false
+    for (let i = 0; i < request.length; i++) {
+      const { plan, subject, op, n, at, leaseId } = request[i] as Check
       const draft = this.#draftOf(tables[i] as KeyTable, subject, nowUs)
-      if (looking) draft.decide(step, plan, op === Op.peek ? op : Op.look, n, at, leaseId, nowUs)
-      else if (isOnWholeKey(op)) fail(step, Status.badCheck)
+      if (isOnWholeKey(op)) fail(step, Status.badCheck)
       else draft.decide(step, plan, op, n, at, leaseId, nowUs)
       const { status, granted, remaining, waitUs, resetUs } = step
-      return { status, granted, remaining, waitUs, resetUs }
+      if (status < Status.denied) this.#failed = true
+      else if (isRefusal(status, op)) this.#refused = true
+      verdicts.push({ status, granted, remaining, waitUs, resetUs })
+    }
+    return verdicts
+  }
+
+  /** What is left of the verdicts of a request that was refused: nothing was taken, and the state is as it was before. */
+  #withdraw(
+    tables: readonly KeyTable[],
+    request: readonly Check[],
+    verdicts: readonly CheckOutcome[],
+    nowUs: number,
+  ): readonly CheckOutcome[] {
+    const step = this.#step
+    this.#draftsUsed = 0
+    return verdicts.map((verdict, i) => {
+      const { plan, subject, op, n, at, leaseId } = request[i] as Check
+      const draft = this.#draftOf(tables[i] as KeyTable, subject, nowUs)
+      draft.decide(step, plan, op === Op.peek ? op : Op.look, n, at, leaseId, nowUs)
+      const { status, waitUs } = verdict
+      if (status < Status.denied) return verdict
+      const { remaining, resetUs } = step
+      return { status, granted: 0, remaining, waitUs: status === Status.allowed ? 0 : waitUs, resetUs }
     })
   }
 
@@ -100,9 +123,15 @@ export class RequestDecider {
 
   /** Keys that are there come first: a new key may have to evict, and must not evict one that is still to be stored. */
   #commit(nowUs: number): void {
-    const drafts = this.#drafts.slice(0, this.#draftsUsed)
-    for (const draft of drafts) if (draft.key !== NONE) draft.commit(this.#keys, nowUs)
-    for (const draft of drafts) if (draft.key === NONE) draft.commit(this.#keys, nowUs)
+    const drafts = this.#drafts
+    for (let i = 0; i < this.#draftsUsed; i++) {
+      const draft = drafts[i] as Draft
+      if (draft.key !== NONE) draft.commit(this.#keys, nowUs)
+    }
+    for (let i = 0; i < this.#draftsUsed; i++) {
+      const draft = drafts[i] as Draft
+      if (draft.key === NONE) draft.commit(this.#keys, nowUs)
+    }
   }
 
   /** reset, block, unblock: the answer tells the state as it was before. */
@@ -127,10 +156,3 @@ const isOnWholeKey = (op: Op): boolean => op === Op.reset || op === Op.block || 
 
 const isRefusal = (status: Status, op: Op): boolean =>
   (status === Status.denied || status === Status.blocked) && op !== Op.peek && op !== Op.look
-
-/** What is left of a verdict when its request was refused: nothing was taken, and the state is as the look found it. */
-function withdrawn(verdict: CheckOutcome, { remaining, resetUs }: CheckOutcome): CheckOutcome {
-  const { status, waitUs } = verdict
-  if (status < Status.denied) return verdict
-  return { status, granted: 0, remaining, waitUs: status === Status.allowed ? 0 : waitUs, resetUs }
-}
