@@ -14,6 +14,7 @@ export type {
 } from './decision.js'
 export type { FileStoreOptions, InProcessStore, Store } from './engine/engine-options.js'
 export type { DenyCacheSettings, GuardSettings } from './engine/guard-options.js'
+export type { KeyValueStore } from './engine/key-value-store.js'
 export * from './errors.js'
 export type {
   Asked,

@@ -11,7 +11,7 @@ import { type EventName, Events, type Listener } from './events.js'
 import { type Explanation, explainPolicy } from './explain.js'
 import type { Acquisition } from './lease.js'
 import { Acquirer } from './limiter/acquire.js'
-import { atomicityWarning } from './limiter/atomicity.js'
+import { atomicityWarning, SINGLE_PROCESS_WARNING } from './limiter/atomicity.js'
 import { Dispatcher, type Request } from './limiter/dispatcher.js'
 import { type LimiterOptions, readOptions } from './limiter/options.js'
 import { PolicyTable } from './limiter/policy-table.js'
@@ -67,7 +67,10 @@ export function createLimiter(options: LimiterOptions): SyncLimiter {
       onBatch: batch => events.has('batch') && events.emit('batch', batch),
     },
   )
-  const warning = engine.atomicWithin === 'group' ? atomicityWarning(compiled.byName.values()) : undefined
+  const warning =
+    engine.atomicWithin === 'group'
+      ? atomicityWarning(compiled.byName.values())
+      : engine.singleProcess && SINGLE_PROCESS_WARNING
   // Listeners come after this call.
   if (warning !== undefined) queueMicrotask(() => events.warn(warning, undefined))
   const { clock: injected, maxKeys } = options

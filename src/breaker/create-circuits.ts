@@ -31,6 +31,10 @@ export interface CircuitsSetup extends Omit<CircuitsContext, 'onWrite'> {
   onWarning(message: string, error: unknown): void
 }
 
+const SINGLE_PROCESS_WARNING =
+  "circuits are in a store of get and set without 'update', which is not safe for several processes: two would " +
+  "overwrite each other's changes. Where more than one uses it, add 'update', or use Redis (docs/breaker.md)"
+
 /**
  * Makes the circuits of a store: the only place that chooses. Takes options that were read before.
  *
@@ -41,6 +45,10 @@ export function createCircuits(setup: CircuitsSetup): Circuits {
   const nowUs = () => clock.nowUs()
   if (store === 'memory') return new LocalCircuits({ ...setup, onWrite: () => {} }, 'memory', nowUs)
   if (isCustomStore(store)) {
+    if (store.update === undefined) {
+      // Whoever makes the breaker has had no time to listen.
+      queueMicrotask(() => setup.onWarning(SINGLE_PROCESS_WARNING, undefined))
+    }
     const keys = createCircuitKeys(setup.name, setup.prefix)
     return shared(new CustomCircuitStore(store, keys, clock, setup.random), 'custom', setup)
   }

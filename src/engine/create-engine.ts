@@ -7,6 +7,8 @@ import type { OnBatch } from '../redis/topology.js'
 import type { Engine } from './engine.js'
 import { type EngineOptions, FILE, type FileStoreOptions, isEngine, isRedisStore } from './engine-options.js'
 import { FileEngine } from './file-engine.js'
+import { KeyValueEngine } from './key-value-engine.js'
+import { isKeyValueStore } from './key-value-store.js'
 import { MemoryEngine } from './memory-engine.js'
 import { assertNotRequired, chooseNative, nativeModeOf } from './native-choice.js'
 import { NativeMemoryEngine } from './native-memory-engine.js'
@@ -56,6 +58,7 @@ export function createEngine(options: EngineSettings, hooks: EngineHooks = {}): 
   }
   assertNotRequired(mode)
   if (isEngine(store)) return { engine: store, keyOf }
+  if (isKeyValueStore(store)) return { engine: new KeyValueEngine(store, keyOf, clock), keyOf }
   if (isRedisStore(store)) {
     const batch = onBatch === undefined ? {} : { onBatch }
     const asked = { ...(clock !== undefined && { clock }), ...(shared !== undefined && { shared }) }

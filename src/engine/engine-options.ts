@@ -14,6 +14,7 @@ import {
 } from '../redis/store-options.js'
 import { STORE_SCHEMES, withoutSecrets } from '../redis/store-url.js'
 import type { Engine, SyncEngine } from './engine.js'
+import { isKeyValueStore, type KeyValueStore } from './key-value-store.js'
 import { type NativeMode, readNativeMode } from './native-choice.js'
 
 /** A file of this process: its counters outlive it. */
@@ -28,7 +29,7 @@ export interface FileStoreOptions {
 export type InProcessStore = 'memory' | `file:${string}` | FileStoreOptions | SyncEngine
 
 /** Where counters live. */
-export type Store = InProcessStore | RedisStoreOptions | UserClient | Engine | (string & {})
+export type Store = InProcessStore | RedisStoreOptions | UserClient | Engine | KeyValueStore | (string & {})
 
 export interface EngineOptions {
   /**
@@ -38,6 +39,7 @@ export interface EngineOptions {
    *   `'redis+cluster://user:password@host1,host2'`, `'redis+sentinel://user:password@host1,host2/name/0'`: a fleet.
    * - the same with more to say, as an object: `{ url, cluster, sentinel, username, password, database, tls }`.
    * - a client of ioredis, iovalkey or node-redis, or `{ client }`: connections like it are opened, yours stays yours.
+   * - a store of your own with `get`, `set` and `delete`, for the limiters of one process.
    * - an `Engine` of your own.
    */
   readonly store?: Store | undefined
@@ -71,7 +73,7 @@ export const isEngine = (store: unknown): store is Engine =>
 export const isRedisStore = (store: unknown): store is string | RedisStoreOptions | UserClient =>
   (typeof store === 'string' && store !== 'memory' && !store.startsWith(FILE)) ||
   isUserClient(store) ||
-  isRedisStoreOptions(store)
+  (isRedisStoreOptions(store) && !isKeyValueStore(store))
 
 /** What a store begins with that is a file. */
 export const FILE = 'file:'
@@ -90,7 +92,7 @@ const ofType = (accepted: string) => ({
 const WORDS = ['memory', FILE, ...STORE_SCHEMES]
 const ACCEPTED =
   "write 'memory', 'file:PATH', 'redis://host:6379', 'redis+cluster://…' or 'redis+sentinel://…', or give options, a " +
-  'client of ioredis, iovalkey or node-redis, or an engine'
+  "client of ioredis, iovalkey or node-redis, a store with 'get', 'set' and 'delete', or an engine"
 
 const FILE_STORE = z.strictObject({
   file: z.string(ofType('the path of a file')).min(1, ofType('the path of a file')),
@@ -101,7 +103,7 @@ const FILE_STORE = z.strictObject({
 })
 
 function storeProblem(store: unknown): string | undefined {
-  if (store === 'memory' || isEngine(store)) return undefined
+  if (store === 'memory' || isEngine(store) || isKeyValueStore(store)) return undefined
   if (typeof store === 'object' && store !== null && 'file' in store) {
     const read = FILE_STORE.safeParse(store)
     return read.error?.issues.map(fileStoreProblem).join('; ')

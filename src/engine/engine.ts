@@ -1,9 +1,9 @@
 import type { Plan } from '../core/plan.js'
-import type { Op, Status, Step } from '../core/step.js'
-import type { Source } from '../decision.js'
+import type { Op, Step } from '../core/step.js'
+import type { Outcome, Source } from '../decision.js'
 import type { Limit } from '../policy.js'
 
-export type { Source } from '../decision.js'
+export type { CheckOutcome, FallbackMark, Outcome, Source } from '../decision.js'
 
 /** One check as an engine takes it: integers, and a subject already made canonical by `identify` of `src/subject.ts`. */
 export interface Check {
@@ -24,37 +24,6 @@ export interface Check {
    * give them back; a store knows nothing of them.
    */
   readonly fallbackId?: string
-}
-
-/** What an engine says of one check. Units and microseconds, integers. */
-export interface CheckOutcome {
-  readonly status: Status
-  readonly granted: number
-  readonly remaining: number
-  readonly waitUs: number
-  readonly resetUs: number
-  /** When it was decided, where that is not `nowUs` of the outcome: each node of a cluster has its own clock. */
-  readonly nowUs?: number
-}
-
-/**
- * What an engine says of one request: its checks in the order they were given, all at one instant of the store's clock.
- * Those of a request over several slots of a cluster have each their own.
- */
-export interface Outcome {
-  readonly nowUs: number
-  readonly checks: readonly CheckOutcome[]
-  /** Who decided, where it was not the engine itself. */
-  readonly source?: Source
-  /** Decided without the store: by whom, and under which limits. */
-  readonly fallback?: FallbackMark
-}
-
-export interface FallbackMark {
-  /** What `Check.fallbackId` of a refund has to say. */
-  readonly id: string
-  /** The limit of each check: this process' share of the one that was asked for. */
-  readonly limits: readonly Limit[]
 }
 
 /**
@@ -81,6 +50,8 @@ export interface Engine {
    * other. Without it, every request is one step.
    */
   readonly atomicWithin?: 'group' | undefined
+  /** Several processes on one store would overwrite each other's counts: it is for one. */
+  readonly singleProcess?: true
   /** Resolves when the engine can decide; rejects with the reason when it cannot. */
   ready(): Promise<void>
   /** Lets requests under way finish, then gives back connections, files and memory. Idempotent. */

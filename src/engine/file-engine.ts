@@ -6,7 +6,7 @@ import { OptionError, SnapshotError } from '../errors.js'
 import { warnProcess } from '../events.js'
 import type { Limit } from '../policy.js'
 import type { Check, CheckOutcome, DecideOptions, Outcome, Source, SyncEngine } from './engine.js'
-import { CorruptSnapshot, readSnapshot, UnknownVersion, writeSnapshot } from './file-snapshot.js'
+import { readSnapshot, UnknownVersion, writeSnapshot } from './file-snapshot.js'
 import { FileStore } from './file-store.js'
 import {
   DEFAULT_MAX_KEYS,
@@ -15,6 +15,7 @@ import {
   type MemoryStats,
 } from './memory-engine.js'
 import { MemoryKeys } from './memory-keys.js'
+import { CorruptState } from './stored-state.js'
 
 export interface FileEngineOptions extends MemoryEngineOptions {
   /** Where the snapshot is kept, in a folder that exists. Beside it stand `<path>.lock` and, for a moment, `<path>.tmp`. */
@@ -184,7 +185,7 @@ export class FileEngine implements SyncEngine {
           { cause: error },
         )
       }
-      if (!(error instanceof CorruptSnapshot)) throw error
+      if (!(error instanceof CorruptState)) throw error
       const aside = this.#store.setAside()
       const message =
         `${path} is no snapshot that can be read (${error.message}): it was set aside as ${aside}, ` +

@@ -1,10 +1,8 @@
 import { crc32 } from 'node:zlib'
 import { z } from 'zod'
-import { applyLeaseChange, createLeaseChange, type LeaseSet } from '../core/concurrency.js'
 import { ALGORITHMS } from '../core/plan.js'
 import type { KeyTable, MemoryKeys } from './memory-keys.js'
-import type { ObjectState } from './memory-states.js'
-import { NONE } from './timing-wheel.js'
+import { CorruptState, restoreKey, storedState } from './stored-state.js'
 
 /**
  * A snapshot is text, a line of JSON for each thing:
@@ -31,11 +29,6 @@ const PIECE_LENGTH = 65_536
 const HeaderLine = z.object({ format: z.literal(FORMAT), version: z.int().positive() })
 const LimitLine = z.strictObject({ limit: z.string(), algorithm: z.enum(ALGORITHMS) })
 const FooterLine = z.object({ crc32: z.string() })
-/** What stands in a lease for each holder: id, units, end in us. */
-const LEASE_LENGTH = 3
-
-/** The text of a snapshot cannot be trusted; the message says why. */
-export class CorruptSnapshot extends Error {}
 
 /** The snapshot is whole, and of a version that this code does not know. */
 export class UnknownVersion extends Error {}
@@ -80,28 +73,13 @@ export function* writeSnapshot(keys: MemoryKeys, nowUs: () => number): Generator
 const textOf = (lines: readonly string[]): Buffer => Buffer.from(lines.map(line => `${line}\n`).join(''))
 
 function keyLine(keys: MemoryKeys, table: KeyTable, limit: number, key: number): string {
-  const block = keys.blockOf(key)
-  const stateEndUs = block === undefined ? keys.endOf(key) : block.stateEndUs
-  const state = stateEndUs === 0 ? [] : stateNumbers(keys, table, key)
-  return JSON.stringify([limit, keys.subjectOf(key), stateEndUs, block?.untilUs ?? 0, ...state])
-}
-
-function stateNumbers(keys: MemoryKeys, table: KeyTable, key: number): Iterable<number | string> {
-  const { stateLength } = table
-  if (stateLength > 0) {
-    const row = new Float64Array(stateLength)
-    keys.loadState(key, row, stateLength)
-    return row
-  }
-  const state = keys.objects[key] as ObjectState
-  if ('byId' in state) return state.byEnd.flatMap(({ id, units, endUs }) => [id, units, endUs])
-  return state.numbers.subarray(0, state.length)
+  return JSON.stringify([limit, keys.subjectOf(key), ...storedState(keys, table, key)])
 }
 
 /**
  * Puts the keys of a snapshot into `keys`, but those that have ended.
  *
- * @throws CorruptSnapshot when the text is cut off, damaged, or of another kind; some keys may be in then
+ * @throws CorruptState when the text is cut off, damaged, or of another kind; some keys may be in then
  * @throws UnknownVersion when another version of Sluice has to read it
  */
 export function readSnapshot(bytes: Buffer, keys: MemoryKeys, nowUs: number): void {
@@ -114,7 +92,7 @@ export function readSnapshot(bytes: Buffer, keys: MemoryKeys, nowUs: number): vo
   for (const line of lines) {
     const value = parseJson(line)
     if (Array.isArray(value)) {
-      restoreKey(value, tables, keys, nowUs)
+      readKey(value, tables, keys, nowUs)
     } else {
       const { limit, algorithm } = parse(LimitLine, line)
       tables.push(keys.openTable(limit, algorithm))
@@ -125,9 +103,9 @@ export function readSnapshot(bytes: Buffer, keys: MemoryKeys, nowUs: number): vo
 /** How many bytes the last line vouches for: all before it. */
 function vouchedFor(bytes: Buffer): number {
   const end = bytes.lastIndexOf('\n', -2) + 1
-  if (end === 0 || bytes.at(-1) !== LINE_FEED) throw new CorruptSnapshot('it is cut off')
+  if (end === 0 || bytes.at(-1) !== LINE_FEED) throw new CorruptState('it is cut off')
   const footer = parse(FooterLine, bytes.toString('utf8', end, bytes.length - 1))
-  if (footer.crc32 !== hex(crc32(bytes.subarray(0, end)))) throw new CorruptSnapshot('its checksum is wrong')
+  if (footer.crc32 !== hex(crc32(bytes.subarray(0, end)))) throw new CorruptState('its checksum is wrong')
   return end
 }
 
@@ -140,73 +118,31 @@ function* linesOf(bytes: Buffer): Generator<string, undefined> {
   }
 }
 
-function restoreKey(
+function readKey(
   line: readonly unknown[],
   tables: readonly KeyTable[],
   keys: MemoryKeys,
   nowUs: number,
 ): void {
-  const [limit, subject, stateEndUs, blockedUntilUs, ...state] = line
+  const [limit, subject, ...stored] = line
   const table = typeof limit === 'number' ? tables[limit] : undefined
-  if (
-    table === undefined ||
-    typeof subject !== 'string' ||
-    typeof stateEndUs !== 'number' ||
-    typeof blockedUntilUs !== 'number'
-  ) {
-    throw new CorruptSnapshot(strange(JSON.stringify(line)))
-  }
-  const endUs = Math.max(stateEndUs, blockedUntilUs)
-  if (endUs <= nowUs) return
+  if (table === undefined || typeof subject !== 'string')
+    throw new CorruptState(strange(JSON.stringify(line)))
   // A key that ended and came again while the snapshot was being made stands in it twice; the second is the later one.
-  const earlier = table.index.find(subject)
-  if (earlier !== NONE) keys.drop(earlier)
-  const key = keys.create(table, subject, endUs, nowUs)
-  if (state.length > 0) restoreState(state, table, keys, key)
-  if (blockedUntilUs > nowUs) keys.block(key, blockedUntilUs, stateEndUs)
-}
-
-function restoreState(state: readonly unknown[], table: KeyTable, keys: MemoryKeys, key: number): void {
-  const { algorithm, stateLength } = table
-  if (algorithm === 'concurrency') {
-    keys.objects[key] = readLeases(state)
-    return
-  }
-  const numbers = new Float64Array(state.length)
-  for (const [i, value] of state.entries()) {
-    if (typeof value !== 'number') throw new CorruptSnapshot(`a state of ${algorithm} has a ${typeof value}`)
-    numbers[i] = value
-  }
-  const isWhole = algorithm === 'sliding_window' ? state.length >= 4 : state.length === stateLength
-  if (!isWhole) throw new CorruptSnapshot(`a state of ${algorithm} has ${state.length} numbers`)
-  if (algorithm === 'sliding_window') keys.objects[key] = { numbers, length: numbers.length }
-  else keys.storeState(key, numbers, stateLength)
-}
-
-function readLeases(state: readonly unknown[]): LeaseSet | undefined {
-  const change = createLeaseChange()
-  let leases: LeaseSet | undefined
-  for (let i = 0; i < state.length; i += LEASE_LENGTH) {
-    const [leaseId, units, endUs] = state.slice(i, i + LEASE_LENGTH)
-    if (typeof leaseId !== 'string' || typeof units !== 'number' || typeof endUs !== 'number') {
-      throw new CorruptSnapshot('a lease has not an id, units and an end')
-    }
-    leases = applyLeaseChange(leases, Object.assign(change, { leaseId, units, endUs }))
-  }
-  return leases
+  restoreKey(stored, subject, table, keys, nowUs)
 }
 
 function parse<T>(schema: z.ZodType<T>, line: string | undefined): T {
   const parsed = schema.safeParse(parseJson(line ?? ''))
   if (parsed.success) return parsed.data
-  throw new CorruptSnapshot(strange(line), { cause: parsed.error })
+  throw new CorruptState(strange(line), { cause: parsed.error })
 }
 
 function parseJson(line: string): unknown {
   try {
     return JSON.parse(line)
   } catch (error) {
-    throw new CorruptSnapshot(strange(line), { cause: error })
+    throw new CorruptState(strange(line), { cause: error })
   }
 }
 

@@ -19,4 +19,9 @@ export function atomicityWarning(policies: Iterable<CompiledPolicy>): string | u
   )
 }
 
+/** What is to be known of a store that only one process may count in. */
+export const SINGLE_PROCESS_WARNING =
+  'limits are counted in a store of get and set, which is not safe for several processes: two would overwrite each ' +
+  "other's counts. Where more than one counts, use Redis, or an Engine of your own (docs/stores.md)"
+
 const groupOf = ({ group, by }: CompiledPolicy): string => (group ?? by)?.join(' and ') ?? 'the whole subject'

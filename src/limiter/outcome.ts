@@ -1,6 +1,6 @@
 import { capacity } from '../core/plan.js'
 import { Status } from '../core/step.js'
-import { type Decided, Decision, type Source } from '../decision.js'
+import { Decision, type Source } from '../decision.js'
 import type { CheckOutcome, Outcome } from '../engine/engine.js'
 import {
   CheckError,
@@ -12,7 +12,6 @@ import {
   WrongTypeError,
 } from '../errors.js'
 import type { KeyBuilder } from '../keys.js'
-import type { Limit } from '../policy.js'
 import type { PlannedCheck } from './request.js'
 
 /** The error that a negative status stands for. */
@@ -36,8 +35,10 @@ function failure(check: PlannedCheck, status: Status, nowUs: number, keyOf: KeyB
   }
 }
 
-export const isStale = (outcome: Outcome): boolean =>
-  outcome.checks.some(({ status }) => status === Status.stalePlan)
+export function isStale({ checks }: Outcome): boolean {
+  for (let i = 0; i < checks.length; i++) if (checks[i]?.status === Status.stalePlan) return true
+  return false
+}
 
 /**
  * What the caller sees of an outcome.
@@ -50,36 +51,13 @@ export function readOutcome(
   source: Source,
   keyOf: KeyBuilder,
 ): Decision {
-  if (outcome.checks.length !== checks.length) {
-    throw new ProtocolError(`the engine answered ${outcome.checks.length} checks of ${checks.length}`)
+  const verdicts = outcome.checks
+  if (verdicts.length !== checks.length) {
+    throw new ProtocolError(`the engine answered ${verdicts.length} checks of ${checks.length}`)
   }
-  for (const [i, { status, nowUs }] of outcome.checks.entries()) {
-    if (status < 0) throw failure(checks[i] as PlannedCheck, status, nowUs ?? outcome.nowUs, keyOf)
+  for (let i = 0; i < verdicts.length; i++) {
+    const { status, nowUs = outcome.nowUs } = verdicts[i] as CheckOutcome
+    if (status < 0) throw failure(checks[i] as PlannedCheck, status, nowUs, keyOf)
   }
-  const { fallback } = outcome
-  const said = checks.map((check, i) => {
-    const limit = fallback?.limits[i] ?? check.limit
-    return decided(check, limit, fallback?.id, outcome.checks[i] as CheckOutcome)
-  })
-  return Decision.of(said, outcome.nowUs, outcome.source ?? source)
+  return Decision.of(checks, outcome, source)
 }
-
-const decided = (
-  check: PlannedCheck,
-  limit: Limit,
-  fallbackId: string | undefined,
-  said: CheckOutcome,
-): Decided => ({
-  limit,
-  subject: check.subject,
-  op: check.op,
-  leaseId: check.leaseId,
-  override: check.override,
-  fallbackId,
-  status: said.status,
-  granted: said.granted,
-  remaining: said.remaining,
-  waitUs: said.waitUs,
-  resetUs: said.resetUs,
-  nowUs: said.nowUs,
-})

@@ -36,7 +36,7 @@ describe('options of createLimiter', () => {
     expect(messageOf(broken)).toBe(
       [
         '11 problems:',
-        "  store: 'memroy' is no store; write 'memory', 'file:PATH', 'redis://host:6379', 'redis+cluster://…' or 'redis+sentinel://…', or give options, a client of ioredis, iovalkey or node-redis, or an engine; did you mean 'memory'?",
+        "  store: 'memroy' is no store; write 'memory', 'file:PATH', 'redis://host:6379', 'redis+cluster://…' or 'redis+sentinel://…', or give options, a client of ioredis, iovalkey or node-redis, a store with 'get', 'set' and 'delete', or an engine; did you mean 'memory'?",
         "  prefix: 'a{b}' cannot stand before keys; use up to 128 letters, digits and _ - . : / @ (braces would choose the slot in a cluster)",
         '  shards: 3 is not a power of two from 1 to 1024; leave it out for 32',
         '  maxKeys: 0 is not a whole number of at least 1',
