@@ -1,24 +1,22 @@
 import { Op, Status } from './core/step.js'
 import {
+  type AskedCheck,
   type CheckState,
   checkState,
   type Decided,
+  decidedChecks,
   type Reason,
   reasonOf,
-  shownOf,
+  shownAt,
   toMs,
 } from './decision/check-state.js'
+import type { CheckOutcome, Outcome, Source } from './decision/outcome.js'
 import { type Receipt, receiptOf } from './decision/receipt.js'
 import type { Limit } from './policy.js'
 
-export type { CheckState, Decided, Reason } from './decision/check-state.js'
+export type { CheckState, Reason } from './decision/check-state.js'
+export type { CheckOutcome, FallbackMark, Outcome, Source } from './decision/outcome.js'
 export type { Charge, Receipt } from './decision/receipt.js'
-
-/**
- * Who decided, as `Decision.source` tells: a store; `native`, this process by its engine in Rust; `deny-cache`, what was
- * remembered of a refusal; `fallback`, this process while the store could not be asked. A custom engine names itself.
- */
-export type Source = 'redis' | 'memory' | 'native' | 'file' | 'deny-cache' | 'fallback' | (string & {})
 
 /** Everything a Decision tells, as plain data: what `JSON.stringify(decision)` writes. */
 export interface DecisionData {
@@ -53,17 +51,19 @@ export class Decision implements DecisionData {
   readonly #waitUs: number
   readonly #resetUs: number
   readonly #nowUs: number
-  readonly #all: readonly Decided[] | undefined
+  /** All checks of the request and what was said of them; left out for a single `consume`. */
+  readonly #checks: readonly AskedCheck[] | undefined
+  readonly #outcome: Outcome | undefined
   /** Who decided. */
   readonly source: Source
 
   /**
-   * Of one `consume` without override or lease, or of the check whose numbers are to be shown. Not a record of these: one
-   * object less for each check.
+   * Of one `consume` without override or lease, or of the check whose numbers are to be shown: `of` finds that. Not a
+   * record of these: one object less for each check.
    *
    * @param subject in its canonical form
    * @param nowUs the store's clock, us since the Unix epoch
-   * @param all every check of the request in its order; left out for a single `consume`
+   * @param checks every check of the request in its order; left out for a single `consume`, as is `outcome`
    */
   constructor(
     limit: Limit,
@@ -75,7 +75,8 @@ export class Decision implements DecisionData {
     resetUs: number,
     nowUs: number,
     source: Source,
-    all?: readonly Decided[],
+    checks?: readonly AskedCheck[],
+    outcome?: Outcome,
   ) {
     this.#limit = limit
     this.#subject = subject
@@ -85,14 +86,33 @@ export class Decision implements DecisionData {
     this.#waitUs = waitUs
     this.#resetUs = resetUs
     this.#nowUs = nowUs
-    this.#all = all
+    this.#checks = checks
+    this.#outcome = outcome
     this.source = source
   }
 
-  /** The Decision of a request: chooses the check to show. */
-  static of(checks: readonly Decided[], nowUs: number, source: Source): Decision {
-    const { limit, subject, status, granted, remaining, waitUs, resetUs } = shownOf(checks)
-    return new Decision(limit, subject, status, granted, remaining, waitUs, resetUs, nowUs, source, checks)
+  /**
+   * The Decision of a request: chooses the check to show.
+   *
+   * @param source who decided, where the outcome does not tell
+   */
+  static of(checks: readonly AskedCheck[], outcome: Outcome, source: Source): Decision {
+    const shown = shownAt(checks, outcome)
+    const { subject, limit } = checks[shown] as AskedCheck
+    const { status, granted, remaining, waitUs, resetUs } = outcome.checks[shown] as CheckOutcome
+    return new Decision(
+      outcome.fallback?.limits[shown] ?? limit,
+      subject,
+      status,
+      granted,
+      remaining,
+      waitUs,
+      resetUs,
+      outcome.nowUs,
+      outcome.source ?? source,
+      checks,
+      outcome,
+    )
   }
 
   get allowed(): boolean {
@@ -145,15 +165,13 @@ export class Decision implements DecisionData {
 
   /** The same request, refused to somebody who cannot wait as long as it takes. @param waitMs what takes as long, >= 1 */
   refusedFor(waitMs: number): Decision {
-    const all = this.#decided()
-    const shown = shownOf(all)
-    const status = this.allowed ? Status.denied : shown.status
-    const refused = { ...shown, status, granted: 0, waitUs: Math.ceil(waitMs * 1000) }
-    return Decision.of(
-      all.map(check => (check === shown ? refused : check)),
-      this.#nowUs,
-      this.source,
-    )
+    const decided = this.#decided()
+    const shown = shownAt(decided, { nowUs: this.#nowUs, checks: decided })
+    const verdict = decided[shown] as Decided
+    const status = this.allowed ? Status.denied : verdict.status
+    const refused = { ...verdict, status, granted: 0, waitUs: Math.ceil(waitMs * 1000) }
+    const outcome = { nowUs: this.#nowUs, checks: decided.with(shown, refused) }
+    return Decision.of(decided, outcome, this.source)
   }
 
   toJSON(): DecisionData {
@@ -183,7 +201,8 @@ export class Decision implements DecisionData {
   }
 
   #decided(): readonly Decided[] {
-    if (this.#all !== undefined) return this.#all
+    if (this.#checks !== undefined && this.#outcome !== undefined)
+      return decidedChecks(this.#checks, this.#outcome)
     const [limit, subject, status, granted] = [this.#limit, this.#subject, this.#status, this.#granted]
     const [remaining, waitUs, resetUs] = [this.#remaining, this.#waitUs, this.#resetUs]
     return [{ limit, subject, op: Op.consume, status, granted, remaining, waitUs, resetUs }]

@@ -2,6 +2,7 @@ import { type Algorithm, capacity } from '../core/plan.js'
 import { Op, Status } from '../core/step.js'
 import { cdiv } from '../core/time.js'
 import type { Limit, LimitOverride } from '../policy.js'
+import type { CheckOutcome, Outcome } from './outcome.js'
 
 /**
  * Why. `limit` and `blocked` are refusals of the subject. `store-unavailable` is none: nobody knows whether it would have
@@ -9,23 +10,20 @@ import type { Limit, LimitOverride } from '../policy.js'
  */
 export type Reason = 'ok' | 'limit' | 'blocked' | 'store-unavailable'
 
-/** One check as an engine left it: integers, times in us. */
-export interface Decided {
+/** One check of a request, as it was asked. */
+export interface AskedCheck {
   readonly limit: Limit
   /** In its canonical form. */
   readonly subject: string
   readonly op: Op
   readonly leaseId?: string | undefined
   readonly override?: LimitOverride | undefined
+}
+
+/** One check with what an engine said of it: integers, times in us. */
+export interface Decided extends AskedCheck, CheckOutcome {
   /** Which fallback counted it, when the store could not be asked. */
   readonly fallbackId?: string | undefined
-  readonly status: Status
-  readonly granted: number
-  readonly remaining: number
-  readonly waitUs: number
-  readonly resetUs: number
-  /** When it was decided, where that is another instant than that of the Decision. */
-  readonly nowUs?: number | undefined
 }
 
 /** What one limit said of one check. A policy of several limits, or a request of several checks, has several. */
@@ -89,17 +87,36 @@ export function checkState(check: Decided, requestPassed: boolean): CheckState {
   }
 }
 
-/** The one of several checks that a Decision shows. */
-export function shownOf(checks: readonly Decided[]): Decided {
-  let shown = checks[0] as Decided
-  for (const check of checks) if (outweighs(check, shown)) shown = check
+/** Under which limit a check was decided. */
+const limitAt = (checks: readonly AskedCheck[], { fallback }: Outcome, i: number): Limit =>
+  fallback?.limits[i] ?? (checks[i] as AskedCheck).limit
+
+/** The checks of a request with what was said of each. */
+export const decidedChecks = (checks: readonly AskedCheck[], outcome: Outcome): readonly Decided[] =>
+  checks.map(({ subject, op, leaseId, override }, i) => ({
+    ...(outcome.checks[i] as CheckOutcome),
+    limit: limitAt(checks, outcome, i),
+    subject,
+    op,
+    leaseId,
+    override,
+    fallbackId: outcome.fallback?.id,
+  }))
+
+/** Which of several checks a Decision shows. */
+export function shownAt(checks: readonly AskedCheck[], outcome: Outcome): number {
+  let shown = 0
+  for (let i = 1; i < checks.length; i++) if (outweighs(checks, outcome, i, shown)) shown = i
   return shown
 }
 
 /** Is `a` the one to show rather than `b`? A refusal before an admission, then the longer wait or the smaller share left. */
-function outweighs(a: Decided, b: Decided): boolean {
-  const refused = a.status !== Status.allowed
-  if (refused !== (b.status !== Status.allowed)) return refused
-  if (refused) return a.waitUs > b.waitUs
-  return a.remaining * b.limit.limit < b.remaining * a.limit.limit
+function outweighs(checks: readonly AskedCheck[], outcome: Outcome, a: number, b: number): boolean {
+  const one = outcome.checks[a] as CheckOutcome
+  const other = outcome.checks[b] as CheckOutcome
+  const refused = one.status !== Status.allowed
+  if (refused !== (other.status !== Status.allowed)) return refused
+  if (refused) return one.waitUs > other.waitUs
+  const [limit, otherLimit] = [limitAt(checks, outcome, a).limit, limitAt(checks, outcome, b).limit]
+  return one.remaining * otherLimit < other.remaining * limit
 }

@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { Op, Status } from '../../src/core/step.js'
-import { type Decided, Decision } from '../../src/decision.js'
+import type { Decided } from '../../src/decision/check-state.js'
+import { Decision } from '../../src/decision.js'
 import { compilePolicies, type PolicyLimit } from '../../src/policy.js'
 
 const AT_US = 1_767_225_600_000_000
@@ -29,7 +30,7 @@ const said = (policy: string, parts: Partial<Decided> = {}): Decided => ({
   ...parts,
 })
 
-const decide = (...checks: Decided[]) => Decision.of(checks, AT_US, 'memory')
+const decide = (...checks: Decided[]) => Decision.of(checks, { nowUs: AT_US, checks }, 'memory')
 
 describe('a Decision', () => {
   it('tells waits in milliseconds, rounded up, so that nobody comes back too early', () => {
