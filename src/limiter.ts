@@ -16,7 +16,7 @@ import { Dispatcher, type Request } from './limiter/dispatcher.js'
 import { type LimiterOptions, readOptions } from './limiter/options.js'
 import { PolicyTable } from './limiter/policy-table.js'
 import { planRefund } from './limiter/receipt.js'
-import { joinChecks, planChecks, planWholeKey, readCost } from './limiter/request.js'
+import { assertOneRequest, type PlannedCheck, planChecks, planWholeKey, readCost } from './limiter/request.js'
 import { type LimiterMetrics, Tally } from './limiter/tally.js'
 import type {
   AcquireOptions,
@@ -147,6 +147,14 @@ class PolicyLimiter implements SyncLimiter {
     return this.checkSync(policy, subject, options)
   }
 
+  async #decideInProcess(
+    request: Request,
+    engine: SyncEngine,
+    options: CallOptions | undefined,
+  ): Promise<Decision> {
+    return this.#dispatcher.decideSync(request, engine, options?.signal)
+  }
+
   /** Undefined where it takes more than one look: several limits, an override, an error, a plan out of date. */
   #checkOne(
     engine: SyncEngine,
@@ -181,10 +189,18 @@ class PolicyLimiter implements SyncLimiter {
     return new Decision(limit, identity, status, granted, remaining, waitUs, resetUs, lastNowUs, source)
   }
 
-  async checkAll(items: readonly CheckItem<PoliciesInput>[], options: CallOptions = {}): Promise<Decision> {
-    const plan = () =>
-      joinChecks(items.map(item => planChecks(this.#table.get(item.policy), item.subject, Op.consume, item)))
-    return this.#dispatcher.decide({ call: 'checkAll', asked: items, plan }, options.signal)
+  checkAll(items: readonly CheckItem<PoliciesInput>[], options?: CallOptions): Promise<Decision> {
+    const plan = () => {
+      const checks: PlannedCheck[] = []
+      for (const item of items) {
+        planChecks(this.#table.get(item.policy), item.subject, Op.consume, item, checks)
+      }
+      assertOneRequest(checks)
+      return checks
+    }
+    const request: Request = { call: 'checkAll', asked: items, plan }
+    if (this.#sync === undefined) return this.#dispatcher.decide(request, options?.signal)
+    return this.#decideInProcess(request, this.#sync, options)
   }
 
   wait(policy: string, subject: Subject, options: CheckOptions & MaxWait = {}): Promise<Decision> {

@@ -50,10 +50,11 @@ export class Dispatcher {
     }
   }
 
-  decideSync(request: Request, engine: SyncEngine): Decision {
+  decideSync(request: Request, engine: SyncEngine, signal?: AbortSignal): Decision {
     const startedMs = this.startedMs()
     try {
       this.assertOpen()
+      signal?.throwIfAborted()
       let checks = request.plan()
       let outcome = engine.decideSync(checks)
       if (isStale(outcome)) {
@@ -94,8 +95,7 @@ export class Dispatcher {
       if (asked.length === 1 && first !== undefined) {
         this.#tally.countOne(first.policy, decision.allowed, decision.source)
       } else {
-        const policies = asked.map(({ policy }) => policy)
-        this.#tally.count(policies, decision)
+        this.#tally.count(asked, decision)
       }
     }
     if (!this.#events.has('decision')) return

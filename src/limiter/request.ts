@@ -56,39 +56,42 @@ function readOverride(policy: CompiledPolicy, { limit, burst }: OverrideOptions)
   )
 }
 
-/** The checks of one policy and subject: one for each limit of the policy. */
+/**
+ * The checks of one policy and subject: one for each limit of the policy.
+ *
+ * @param checks those of the request so far, to which they are added
+ */
 export function planChecks(
   policy: CompiledPolicy,
   subject: Subject,
   op: Op,
   options: CostOptions = {},
-): readonly PlannedCheck[] {
+  checks: PlannedCheck[] = [],
+): PlannedCheck[] {
   const { name, limits } = policy
   const identity = identify(policy, subject)
   const n = options.cost === undefined ? 1 : readCost(options.cost, name)
   const override = readOverride(policy, options)
-  return limits.map(configured => {
+  for (const configured of limits) {
     if (op !== Op.peek && isConcurrency(configured)) {
       throw new CheckError(
         `policy '${name}' has a concurrency limit, whose units are held and not used up: call acquire`,
       )
     }
     const limit = overridden(policy, configured, override)
-    return { limit, plan: limit.plan, subject: identity, op, n, at: 0, override }
-  })
-}
-
-/** Checks of several policies and subjects as one request. */
-export function joinChecks(parts: readonly (readonly PlannedCheck[])[]): readonly PlannedCheck[] {
-  const checks: PlannedCheck[] = []
-  for (const part of parts) checks.push(...part)
-  if (checks.length === 0) throw new CheckError('checkAll: the list of checks is empty; give at least one')
-  if (checks.length > CHECKS_MAX) {
-    throw new CheckError(
-      `checkAll: ${checks.length} checks in one request, counting each limit of a policy; the most is ${CHECKS_MAX}`,
-    )
+    checks.push({ limit, plan: limit.plan, subject: identity, op, n, at: 0, override })
   }
   return checks
+}
+
+/** Whether checks of several policies and subjects can be one request. @throws CheckError where they cannot */
+export function assertOneRequest({ length }: readonly PlannedCheck[]): void {
+  if (length === 0) throw new CheckError('checkAll: the list of checks is empty; give at least one')
+  if (length > CHECKS_MAX) {
+    throw new CheckError(
+      `checkAll: ${length} checks in one request, counting each limit of a policy; the most is ${CHECKS_MAX}`,
+    )
+  }
 }
 
 /** The check of `reset`, `block` and `unblock` on one limit of the policy, to be sent alone. */

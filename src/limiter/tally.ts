@@ -31,6 +31,8 @@ interface Counts {
   readonly name: string
   allowed: number
   rejected: number
+  /** Number of the last request of several policies that was counted. */
+  lastRequest: number
 }
 
 /** Counts requests. On the path of every check, which mostly names the policy and the store of the one before. */
@@ -38,7 +40,7 @@ export class Tally {
   #failed = 0
   #waited = 0
   #waitMs = 0
-  readonly #total: Counts = { name: '', allowed: 0, rejected: 0 }
+  readonly #total = newCounts('')
   readonly #policies = new Map<string, Counts>()
   readonly #sources = new Map<string, Counts>()
   #policy: Counts | undefined
@@ -53,11 +55,18 @@ export class Tally {
     add(this.#policy, allowed)
   }
 
-  /** A request of several policies. */
-  count(policies: Iterable<string>, { allowed, source }: Decision): void {
+  /** A request of several policies: once for each, however often it names one. */
+  count(asked: readonly { readonly policy: string }[], { allowed, source }: Decision): void {
     add(this.#total, allowed)
-    add(countsOf(this.#sources, source), allowed)
-    for (const policy of new Set(policies)) add(countsOf(this.#policies, policy), allowed)
+    if (this.#source?.name !== source) this.#source = countsOf(this.#sources, source)
+    add(this.#source, allowed)
+    const number = this.#total.allowed + this.#total.rejected
+    for (const { policy } of asked) {
+      const counts = countsOf(this.#policies, policy)
+      if (counts.lastRequest === number) continue
+      counts.lastRequest = number
+      add(counts, allowed)
+    }
   }
 
   failed(): void {
@@ -98,7 +107,9 @@ function add(counts: Counts, allowed: boolean): void {
 function countsOf(all: Map<string, Counts>, name: string): Counts {
   const known = all.get(name)
   if (known !== undefined) return known
-  const counts = { name, allowed: 0, rejected: 0 }
+  const counts = newCounts(name)
   all.set(name, counts)
   return counts
 }
+
+const newCounts = (name: string): Counts => ({ name, allowed: 0, rejected: 0, lastRequest: 0 })

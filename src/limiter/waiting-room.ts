@@ -10,7 +10,7 @@ import { type CompiledPolicy, parseDuration } from '../policy.js'
 import type { Dispatcher } from './dispatcher.js'
 import type { PolicyTable } from './policy-table.js'
 import { planRefund } from './receipt.js'
-import { joinChecks, type PlannedCheck, planChecks } from './request.js'
+import { assertOneRequest, type PlannedCheck, planChecks } from './request.js'
 import type { Tally } from './tally.js'
 import type { CostOptions, WaitOptions } from './types.js'
 import { type Answer, type Forecast, type Places, type WaitCall, WaitingLine } from './waiting-line.js'
@@ -175,7 +175,9 @@ export class WaitingRoom {
   }
 
   #plan(items: readonly WaitItem[]): readonly PlannedCheck[] {
-    return joinChecks(items.map(item => this.#planItem(item, Op.consume, item.cost)))
+    const checks = items.flatMap(item => this.#planItem(item, Op.consume, item.cost))
+    assertOneRequest(checks)
+    return checks
   }
 
   #planItem(item: WaitItem, op: Op, cost: number | undefined): readonly PlannedCheck[] {
