@@ -138,11 +138,47 @@ describe.each(Object.keys(KINDS))('%s beside that of rate-limiter-flexible', kin
     expect(await story(own)).toEqual(expected)
   })
 
+  test('knows a key of which nothing is consumed, as its duration goes on', async () => {
+    const [real, own] = pair(kind, { points: 3, duration: 60, keyPrefix: 'rlf-nothing' })
+    const story = async (limiter: Limiter) => {
+      const seen = await inOrder(
+        () => limiter.consume('a'),
+        () => limiter.reward('a'),
+        () => limiter.get('a'),
+        () => limiter.set('a', 0, 300),
+        () => limiter.get('a'),
+        () => limiter.consume('a'),
+      )
+      // Theirs do not agree on which call is the first of a duration then.
+      return seen.map(one => ({ ...(one as object), first: undefined }))
+    }
+    const expected = await story(real)
+    expect(await story(own)).toEqual(expected)
+    expect(await own.delete('a')).toBe(true)
+  })
+
   test('refuses what cannot be counted', async () => {
     const [, own] = pair(kind, { points: 1, duration: 60, keyPrefix: 'rlf-bad' })
     await expect(own.consume('a', 0)).rejects.toThrow('0 is not a whole number of points')
     await expect(own.consume('a', 1.5)).rejects.toThrow('1.5 is not a whole number of points')
     await expect(own.block('a', 0)).rejects.toThrow('would never end')
+    for (const points of [-1, 0.5, Number.NaN]) {
+      await expect(own.set('a', points, 60)).rejects.toThrow(`${points} is not a whole number of points`)
+    }
+    expect(await own.get('a')).toBeNull()
+  })
+
+  test('goes by settings that change while it is in use', async () => {
+    const [real, own] = pair(kind, { points: 1, duration: 60, keyPrefix: 'rlf-live' })
+    const story = async (limiter: Limiter) => {
+      Object.assign(limiter, { points: 2, duration: 200, blockDuration: 500 })
+      const calls = () => limiter.consume('a')
+      return inOrder(calls, calls, calls, () => limiter.get('a'))
+    }
+    const expected = await story(real)
+    expect(await story(own)).toEqual(expected)
+    expect(() => Object.assign(own, { points: 'many' })).toThrow("points: 'many' is not a whole number")
+    expect(own).toMatchObject({ points: 2, duration: 200, blockDuration: 500 })
   })
 })
 
@@ -185,11 +221,47 @@ describe('RateLimiterRedis', () => {
     await Promise.all([insured.close(), bare.close()])
   })
 
+  test.each([
+    ['of its own', new ours.RateLimiterMemory({ points: 1, duration: 60 })],
+    ['of rate-limiter-flexible', new theirs.RateLimiterMemory({ points: 1, duration: 60 })],
+  ])(
+    'an insurance %s blocks for as long as what it insures, and refuses with the same class',
+    async (_of, insuranceLimiter) => {
+      const server = await startRedis()
+      const limiter = new ours.RateLimiterRedis({
+        points: 1,
+        duration: 60,
+        blockDuration: 600,
+        storeClient: server.url,
+        insuranceLimiter: insuranceLimiter as ours.RateLimiterLike,
+      })
+      await server.stop()
+      await limiter.consume('a')
+      const refusal: unknown = await limiter.consume('a').catch((error: unknown) => error)
+      expect(refusal).toBeInstanceOf(ours.RateLimiterRes)
+      expect((refusal as ours.RateLimiterRes).msBeforeNext).toBeGreaterThan(500_000)
+      await limiter.close()
+    },
+  )
+
+  test('takes the options of its namesake that say nothing new', async () => {
+    const options = { points: 1, duration: 60, keyPrefix: 'rlf-needless', storeClient: redis }
+    const limiter = new ours.RateLimiterRedis({
+      ...options,
+      useRedisPackage: true,
+      rejectIfRedisNotReady: true,
+    })
+    expect(await limiter.consume('a')).toMatchObject({ consumedPoints: 1 })
+    await limiter.close()
+  })
+
   test('names what it cannot take', () => {
     const make = (options: object) => () => new ours.RateLimiterRedis(options as ours.RateLimiterRedisOptions)
     const options = { points: 1, duration: 60, storeClient: redis }
     expect(make({ ...options, duration: 0 })).toThrow('duration: 0 is not a number of seconds above 0')
-    expect(make({ ...options, useRedisPackage: true })).toThrow('useRedisPackage: is not needed')
+    expect(make({ ...options, useRedis3AndLowerPackage: true })).toThrow('take node-redis 5 or later')
+    expect(make({ ...options, constructor: true })).toThrow('constructor: is not an option')
+    expect(make({ ...options, points: 3, inMemoryBlockOnConsumed: 2 })).toThrow('2 is less than points')
     expect(make({ ...options, point: 1 })).toThrow("did you mean 'points'?")
   })
 })

@@ -13,7 +13,10 @@ const LONGEST_US = 2 ** 45
 const planOf = (windowUs: number): Plan =>
   compilePlan({ algorithm: 'fixed_window', limit: UNREACHED, windowUs, debt: UNREACHED })
 
-/** Counts in this process, in the memory engine: bounded, and without a timer for each key. */
+/**
+ * Counts in this process, in the memory engine: bounded, and without a timer for each key. The engine counts one more than was
+ * consumed, so that a key is there also while nothing of it is.
+ */
 export class MemoryPoints implements PointCounter {
   readonly #engine: MemoryEngine
   /** Under which what is there is looked at: its window stays as it is. */
@@ -54,7 +57,9 @@ export class MemoryPoints implements PointCounter {
   }
 
   async takeAway(key: string, units: number): Promise<Points> {
-    return this.#decide(key, Op.refund, units, this.#longest)
+    const found = this.#read(key)
+    if (found === undefined || found.consumed === 0) return found ?? { consumed: 0, lifeMs: 0 }
+    return this.#decide(key, Op.refund, Math.min(units, found.consumed), this.#longest)
   }
 
   async put(key: string, count: number, lifeMs: number): Promise<void> {
@@ -77,21 +82,25 @@ export class MemoryPoints implements PointCounter {
 
   #read(key: string): Points | undefined {
     const found = this.#decide(key, Op.peek, 1, this.#longest)
-    return found.consumed === 0 ? undefined : found
+    return found.consumed < 0 ? undefined : found
   }
 
   #add(key: string, units: number, durationMs: number): Points {
-    const plan = this.#read(key) === undefined ? planOf(Math.round(durationMs * 1000)) : this.#longest
-    return this.#decide(key, Op.debit, units, plan)
+    if (this.#read(key) === undefined) return this.#begin(key, units, durationMs)
+    return this.#decide(key, Op.debit, units, this.#longest)
   }
 
   #put(key: string, count: number, lifeMs: number): void {
     this.#decide(key, Op.reset, 1, this.#longest)
-    if (count > 0) this.#decide(key, Op.debit, count, planOf(Math.round(lifeMs * 1000)))
+    this.#begin(key, count, lifeMs)
+  }
+
+  #begin(key: string, count: number, lifeMs: number): Points {
+    return this.#decide(key, Op.debit, count + 1, planOf(Math.round(lifeMs * 1000)))
   }
 
   #decide(key: string, op: Op, units: number, plan: Plan): Points {
     const { remaining, resetUs } = this.#engine.decideOne(this.#limit, plan, key, op, units, 0)
-    return { consumed: UNREACHED - remaining, lifeMs: cdiv(resetUs, 1000) }
+    return { consumed: UNREACHED - remaining - 1, lifeMs: cdiv(resetUs, 1000) }
   }
 }

@@ -16,9 +16,13 @@ export interface RateLimiterLike {
   set(key: string | number, points: number, secDuration: number): Promise<ResLike>
   block(key: string | number, secDuration: number): Promise<ResLike>
   delete(key: string | number): Promise<boolean>
+  /** Settings that an `insuranceLimiter` takes over from the limiter that it insures. */
+  blockDuration?: number
+  execEvenly?: boolean
 }
 
-type ResLike = Pick<
+/** A result as rate-limiter-flexible has them: one of these, or one of its own. */
+export type ResLike = Pick<
   RateLimiterRes,
   'remainingPoints' | 'msBeforeNext' | 'consumedPoints' | 'isFirstInDuration'
 >
@@ -56,12 +60,16 @@ export interface RateLimiterRedisOptions extends RateLimiterOptions {
   readonly storeClient: DialectStore
   /** Count at which `blockDuration` begins, above `points`. Default: with the first point above. */
   readonly blockOnConsumed?: number
-  /** Count from which a key is refused in this process without asking the store. Default: 0, always asks. */
+  /** Count from which a key is refused in this process without asking the store, at least `points`. Default: 0, always asks. */
   readonly inMemoryBlockOnConsumed?: number
   /** s of that. Default: until the duration ends. */
   readonly inMemoryBlockDuration?: number
-  /** Asked when the store cannot be. */
+  /** Asked when the store cannot be. Its `blockDuration` and `execEvenly` become those of this limiter. */
   readonly insuranceLimiter?: RateLimiterLike
+  /** Says nothing new: the client is known by itself. */
+  readonly useRedisPackage?: boolean
+  /** Says nothing new: where there is no connection a call fails at once. */
+  readonly rejectIfRedisNotReady?: true
   /** Longest wait for the store. Default: `'100ms'`. */
   readonly deadline?: DurationText
 }
@@ -92,6 +100,10 @@ const REDIS = z.strictObject({
   inMemoryBlockOnConsumed: count.default(0),
   inMemoryBlockDuration: amount('a number of seconds').default(0),
   insuranceLimiter: z.custom<RateLimiterLike>(isLimiter, wrong('a limiter')).optional(),
+  useRedisPackage: z.boolean(wrong('true or false')).optional(),
+  rejectIfRedisNotReady: z
+    .literal(true, wrong('true, as a call fails at once where there is no connection'))
+    .optional(),
   deadline: z
     .unknown()
     .optional()
@@ -102,10 +114,11 @@ export type MemorySettings = z.infer<typeof MEMORY>
 export type RedisSettings = z.infer<typeof REDIS>
 export type Settings = Omit<MemorySettings, 'maxKeys' | 'clock'>
 
+/** Settings that may change while a limiter is in use. */
+export type LiveSettings = Pick<Settings, 'points' | 'duration' | 'blockDuration' | 'execEvenly'>
+
 const NEEDLESS: Readonly<Record<string, string>> = {
-  useRedisPackage: 'is not needed: the client is known by itself; leave it out',
   useRedis3AndLowerPackage: 'is for clients that are no longer kept; take node-redis 5 or later',
-  rejectIfRedisNotReady: 'is not needed: a call fails at once where there is no connection; leave it out',
   storeType: 'is not needed: the client is known by itself; leave it out',
   customIncrTtlLuaScript: 'is a script of your own, which cannot be run here',
 }
@@ -116,14 +129,18 @@ function read<T>(place: string, schema: z.ZodObject<z.core.$ZodShape> & z.ZodTyp
   const names = Object.keys(schema.shape)
   const problems = parsed.error.issues.flatMap(issue =>
     issue.code === 'unrecognized_keys'
-      ? issue.keys.map(
-          name =>
-            `${name}: ${NEEDLESS[name] ?? `is not an option; options are ${list(names)}${didYouMean(name, names)}`}`,
+      ? issue.keys.map(name =>
+          Object.hasOwn(NEEDLESS, name)
+            ? `${name}: ${NEEDLESS[name]}`
+            : `${name}: is not an option; options are ${list(names)}${didYouMean(name, names)}`,
         )
       : [`${issue.path.length === 0 ? show(options) : issue.path.join('.')}: ${issue.message}`],
   )
-  throw new OptionError(`${place} cannot take these options:\n  ${problems.join('\n  ')}`)
+  throw refused(place, problems)
 }
+
+const refused = (place: string, problems: readonly string[]): OptionError =>
+  new OptionError(`${place} cannot take these options:\n  ${problems.join('\n  ')}`)
 
 /** @throws OptionError listing everything that is wrong */
 export function readMemoryOptions(options: RateLimiterMemoryOptions): MemorySettings {
@@ -133,10 +150,22 @@ export function readMemoryOptions(options: RateLimiterMemoryOptions): MemorySett
 /** @throws OptionError listing everything that is wrong */
 export function readRedisOptions(options: RateLimiterRedisOptions): RedisSettings {
   const settings = read('RateLimiterRedis', REDIS, options)
-  if (settings.inMemoryBlockDuration > 0 && settings.inMemoryBlockOnConsumed === 0) {
-    throw new OptionError(
-      'RateLimiterRedis cannot take these options:\n  inMemoryBlockDuration: needs inMemoryBlockOnConsumed beside it',
-    )
+  const { points, inMemoryBlockOnConsumed, inMemoryBlockDuration } = settings
+  if (inMemoryBlockDuration > 0 && inMemoryBlockOnConsumed === 0) {
+    throw refused('RateLimiterRedis', ['inMemoryBlockDuration: needs inMemoryBlockOnConsumed beside it'])
+  }
+  if (inMemoryBlockOnConsumed > 0 && inMemoryBlockOnConsumed < points) {
+    const problem = `inMemoryBlockOnConsumed: ${inMemoryBlockOnConsumed} is less than points, which are ${points}`
+    throw refused('RateLimiterRedis', [`${problem}; it would refuse who has points left`])
   }
   return settings
+}
+
+const LIVE: { readonly [K in keyof LiveSettings]: z.ZodType<LiveSettings[K]> } = COMMON
+
+/** Reads a setting that changes while a limiter is in use. @throws OptionError */
+export function readSetting<K extends keyof LiveSettings>(name: K, value: LiveSettings[K]): LiveSettings[K] {
+  const parsed = LIVE[name].safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new OptionError(`${name}: ${parsed.error.issues.map(({ message }) => message).join('; ')}`)
 }

@@ -4,6 +4,7 @@ import {
   type RateLimiterLike,
   type RateLimiterRedisOptions,
   type RedisSettings,
+  type ResLike,
   readRedisOptions,
 } from './options.js'
 import { RateLimiter } from './rate-limiter.js'
@@ -25,6 +26,10 @@ export class RateLimiterRedis extends RateLimiter {
     const settings: RedisSettings = readRedisOptions(options)
     super(settings, new RedisPoints(settings.storeClient, settings.deadline), settings.blockOnConsumed)
     this.#insurance = settings.insuranceLimiter
+    if (this.#insurance !== undefined) {
+      this.#insurance.blockDuration = this.blockDuration
+      this.#insurance.execEvenly = this.execEvenly
+    }
     this.#blockedFrom = settings.inMemoryBlockOnConsumed
     this.#blockedMs = settings.inMemoryBlockDuration * 1000
   }
@@ -43,7 +48,9 @@ export class RateLimiterRedis extends RateLimiter {
     } catch (error) {
       if (error instanceof RateLimiterRes) throw this.#remember(key, error)
       if (this.#insurance === undefined) throw error
-      return resOf(await this.#insurance.consume(key, points, options))
+      return this.#insurance.consume(key, points, options).then(resOf, refusal => {
+        throw isRes(refusal) ? resOf(refusal) : refusal
+      })
     }
   }
 
@@ -104,8 +111,12 @@ export class RateLimiterRedis extends RateLimiter {
   }
 }
 
+/** A refusal, and no failure. */
+const isRes = (value: unknown): value is ResLike =>
+  typeof value === 'object' && value !== null && 'consumedPoints' in value && 'msBeforeNext' in value
+
 /** The result of whatever limiter, as one of ours. */
-const resOf = (result: Omit<RateLimiterRes, 'toString'>): RateLimiterRes =>
+const resOf = (result: ResLike): RateLimiterRes =>
   new RateLimiterRes(
     result.remainingPoints,
     result.msBeforeNext,

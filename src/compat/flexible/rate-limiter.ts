@@ -1,27 +1,59 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { CheckError } from '../../errors.js'
 import { show } from '../../policy/refusal.js'
-import type { ConsumeOptions, Settings } from './options.js'
-import type { BlockRule, PointCounter, Points } from './points.js'
+import { type ConsumeOptions, type LiveSettings, readSetting, type Settings } from './options.js'
+import type { PointCounter, Points } from './points.js'
 import { RateLimiterRes } from './rate-limiter-res.js'
 
 /** What the limiters have in common: the calls of rate-limiter-flexible over a counter. */
 export abstract class RateLimiter {
-  readonly points: number
-  /** s */
-  readonly duration: number
   readonly keyPrefix: string
-  readonly #settings: Settings
-  readonly #rule: BlockRule
+  readonly #live: LiveSettings
+  readonly #execEvenlyMinDelayMs: number | undefined
+  readonly #blockOnConsumed: number
   protected readonly counter: PointCounter
 
   constructor(settings: Settings, counter: PointCounter, blockOnConsumed: number) {
-    this.points = settings.points
-    this.duration = settings.duration
+    const { points, duration, blockDuration, execEvenly } = settings
     this.keyPrefix = settings.keyPrefix
     this.counter = counter
-    this.#settings = settings
-    this.#rule = { blockMs: toMs(settings.blockDuration), blockOnConsumed }
+    this.#live = { points, duration, blockDuration, execEvenly }
+    this.#execEvenlyMinDelayMs = settings.execEvenlyMinDelayMs
+    this.#blockOnConsumed = blockOnConsumed
+  }
+
+  get points(): number {
+    return this.#live.points
+  }
+
+  set points(points: number) {
+    this.#live.points = readSetting('points', points)
+  }
+
+  /** s */
+  get duration(): number {
+    return this.#live.duration
+  }
+
+  set duration(duration: number) {
+    this.#live.duration = readSetting('duration', duration)
+  }
+
+  /** s */
+  get blockDuration(): number {
+    return this.#live.blockDuration
+  }
+
+  set blockDuration(blockDuration: number) {
+    this.#live.blockDuration = readSetting('blockDuration', blockDuration)
+  }
+
+  get execEvenly(): boolean {
+    return this.#live.execEvenly
+  }
+
+  set execEvenly(execEvenly: boolean) {
+    this.#live.execEvenly = readSetting('execEvenly', execEvenly)
   }
 
   /**
@@ -31,7 +63,8 @@ export abstract class RateLimiter {
   async consume(key: string | number, points = 1, options: ConsumeOptions = {}): Promise<RateLimiterRes> {
     const units = readPoints(points)
     const durationMs = this.#durationMs(options)
-    const counted = await this.counter.consume(this.getKey(key), units, this.points, durationMs, this.#rule)
+    const rule = { blockMs: toMs(this.blockDuration), blockOnConsumed: this.#blockOnConsumed }
+    const counted = await this.counter.consume(this.getKey(key), units, this.points, durationMs, rule)
     const result = this.result(counted, units)
     if (result.consumedPoints > this.points) throw result
     return this.#evenly(result)
@@ -58,15 +91,16 @@ export abstract class RateLimiter {
 
   /** Sets what is consumed, for so many s. */
   async set(key: string | number, points: number, secDuration: number): Promise<RateLimiterRes> {
-    const lifeMs = toMs(secDuration >= 0 ? secDuration : this.duration)
-    await this.counter.put(this.getKey(key), points, readLife(lifeMs))
-    return new RateLimiterRes(0, lifeMs, points)
+    const count = readPoints(points, 0)
+    const lifeMs = readLife(toMs(secDuration >= 0 ? secDuration : this.duration))
+    await this.counter.put(this.getKey(key), count, lifeMs)
+    return new RateLimiterRes(0, lifeMs, count)
   }
 
   /** Refuses the key for so many s. */
   async block(key: string | number, secDuration: number): Promise<RateLimiterRes> {
     const lifeMs = readLife(toMs(secDuration))
-    const points = Math.max(this.points + 1, this.#rule.blockOnConsumed)
+    const points = Math.max(this.points + 1, this.#blockOnConsumed)
     await this.counter.put(this.getKey(key), points, lifeMs)
     return new RateLimiterRes(0, lifeMs, points)
   }
@@ -97,10 +131,9 @@ export abstract class RateLimiter {
 
   /** Holds an admitted call back by the formula of rate-limiter-flexible. */
   async #evenly(result: RateLimiterRes): Promise<RateLimiterRes> {
-    const { execEvenly, execEvenlyMinDelayMs } = this.#settings
     const { msBeforeNext, remainingPoints, consumedPoints, isFirstInDuration } = result
-    if (!execEvenly || isFirstInDuration || msBeforeNext <= 0) return result
-    const leastMs = execEvenlyMinDelayMs ?? Math.ceil(toMs(this.duration) / this.points)
+    if (!this.execEvenly || isFirstInDuration || msBeforeNext <= 0) return result
+    const leastMs = this.#execEvenlyMinDelayMs ?? Math.ceil(toMs(this.duration) / this.points)
     const evenMs = Math.ceil(msBeforeNext / (remainingPoints + 2))
     const waitMs = evenMs < leastMs ? consumedPoints * leastMs : evenMs
     await delay(waitMs)
@@ -114,12 +147,14 @@ export abstract class RateLimiter {
 
 const toMs = (seconds: number): number => Math.ceil(seconds * 1000)
 
-function readPoints(points: unknown): number {
-  if (typeof points === 'number' && Number.isSafeInteger(points) && points >= 1) return points
-  throw new CheckError(`${show(points)} is not a whole number of points, at least 1`)
+function readPoints(points: unknown, least = 1): number {
+  if (typeof points === 'number' && Number.isSafeInteger(points) && points >= least) return points
+  throw new CheckError(`${show(points)} is not a whole number of points, at least ${least}`)
 }
 
 function readLife(lifeMs: number): number {
   if (lifeMs > 0) return lifeMs
-  throw new CheckError(`a duration of ${lifeMs / 1000} s would never end; give a number of seconds above 0`)
+  throw new CheckError(
+    `a duration of ${lifeMs / 1000} s would never end; give a number of seconds above 0, such as 31_536_000 for a year`,
+  )
 }
