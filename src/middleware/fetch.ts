@@ -34,7 +34,8 @@ const ADAPTER: RequestAdapter<Args<unknown[]>, Response> = {
   forwardedFor: request => request.headers.get('x-forwarded-for') ?? undefined,
   statusOf: response => response.status,
   onGone: (listener, { signal }) => {
-    signal.addEventListener('abort', listener, { once: true })
+    if (signal.aborted) listener()
+    else signal.addEventListener('abort', listener, { once: true })
     return () => signal.removeEventListener('abort', listener)
   },
 }

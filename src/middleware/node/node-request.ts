@@ -13,7 +13,8 @@ export function forwardedForOf(message: IncomingMessage): string | undefined {
 
 /** The client went away before its answer was finished. */
 export function onGone(response: ServerResponse, listener: () => void): () => void {
-  response.once('close', listener)
+  if (response.closed) listener()
+  else response.once('close', listener)
   return () => {
     response.off('close', listener)
   }

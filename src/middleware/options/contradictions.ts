@@ -12,6 +12,10 @@ export function contradictions(rate: RouteRate | undefined, options: object): re
     refuse('legacyHeaders', "stands beside 'headers', which says it all; leave it out")
     refuse('standardHeaders', "stands beside 'headers', which says it all; leave it out")
   }
+  if (given.signalClient === false) {
+    for (const name of ['headers', 'legacyHeaders', 'standardHeaders', 'backpressureHeader'])
+      refuse(name, "tells clients what 'signalClient: false' does not; leave one out")
+  }
   if (has('skipFailedRequests') || has('skipSuccessfulRequests')) {
     refuse('countWhen', "stands beside 'skipFailedRequests' or 'skipSuccessfulRequests'; give one of them")
   } else {

@@ -3,7 +3,7 @@ import { OptionError } from '../../errors.js'
 import type { Limiter } from '../../limiter/types.js'
 import { createLimiter } from '../../limiter.js'
 import { at, Refusal, show } from '../../policy/refusal.js'
-import type { PolicyInput } from '../../policy.js'
+import type { DurationText, PolicyInput } from '../../policy.js'
 import { AddressKeys } from '../address/address-key.js'
 import type { Networks } from '../address/networks.js'
 import type { ProxyTrust } from '../address/proxy-trust.js'
@@ -27,6 +27,10 @@ export interface RequestConfig<A extends readonly unknown[], R, H> {
   readonly address: ((...args: A) => string | undefined) | undefined
   readonly addressKeys: AddressKeys
   readonly writeFields: WriteFields
+  readonly signalsClient: boolean
+  readonly backpressureHeader: string | undefined
+  /** Undefined: refused at once. */
+  readonly maxWait: DurationText | undefined
   readonly statusCode: number | undefined
   readonly message: PerRequest<unknown, A> | undefined
   readonly propertyName: string
@@ -65,6 +69,7 @@ export function readRequestOptions<A extends readonly unknown[], R, H>(
     throw new OptionError(`${place} cannot take these options:\n  ${problems.join('\n  ')}`)
   }
   const { allowList, denyList, trustProxy, ipv6Subnet, statusCode } = read.data
+  const signalsClient = options.signalClient ?? true
   return {
     limiter: options.limiter ?? createLimiter({ policies: { [OWN_POLICY]: ownPolicy(rate, options) } }),
     checks,
@@ -74,7 +79,10 @@ export function readRequestOptions<A extends readonly unknown[], R, H>(
     trusts: trustProxy,
     address: options.address,
     addressKeys: new AddressKeys(ipv6Subnet ?? IPV6_PREFIX_BITS),
-    writeFields: headerWriter(headers),
+    writeFields: headerWriter(signalsClient ? headers : []),
+    signalsClient,
+    backpressureHeader: options.backpressureHeader,
+    maxWait: options.maxWait,
     statusCode,
     message: options.message,
     propertyName: options.requestPropertyName ?? 'rateLimit',

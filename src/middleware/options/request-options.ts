@@ -1,6 +1,6 @@
 import type { DecisionData } from '../../decision.js'
 import type { Limiter } from '../../limiter/types.js'
-import type { LimitOptions, PoliciesInput, PolicyName, Rate } from '../../policy.js'
+import type { DurationText, LimitOptions, PoliciesInput, PolicyName, Rate } from '../../policy.js'
 import type { Subject } from '../../subject.js'
 import type { TrustProxy } from '../address/proxy-trust.js'
 import type { HeaderFormat } from '../headers/header-writer.js'
@@ -61,6 +61,15 @@ export interface CommonOptions<A extends readonly unknown[], R, P extends Polici
   readonly ipv6Subnet?: number | false
   /** How clients are told: `'x'`, `'draft-6'`, `'draft-7'`, `'draft-11'`, several, or `'none'`. Default: `'x'`. */
   readonly headers?: HeaderFormat | readonly HeaderFormat[]
+  /**
+   * Name of one more header field, of refusals and of requests that were held back: s until the request can pass, or until
+   * everything is back; in `X-RateLimit-Reset` s since 1970. Default: none besides `headers`.
+   */
+  readonly backpressureHeader?: string
+  /** `false`: tells clients nothing but the status. Default: true. */
+  readonly signalClient?: boolean
+  /** Wait so long, such as `'5s'`, instead of being refused: first come, first served. Default: refused at once. */
+  readonly maxWait?: DurationText
   /** Status of a refusal by a limit. Default: 429. */
   readonly statusCode?: number
   /** Body of a refusal by a limit: text, or what JSON makes of it. Default: a problem document (RFC 9457). */

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { didYouMean, list, Refusal, show } from '../../policy/refusal.js'
 import { option } from '../../policy/schema.js'
-import { readFlag } from '../../policy/values.js'
+import { readFlag, readWait } from '../../policy/values.js'
 import { Networks } from '../address/networks.js'
 import { readProxyTrust } from '../address/proxy-trust.js'
+import { readFieldName } from '../headers/backpressure.js'
 import { readHeaderFormats } from '../headers/header-writer.js'
 import { ELSEWHERE } from './familiar-options.js'
 
@@ -65,6 +66,9 @@ export const REQUEST_SCHEMA = z.strictObject({
   address: fn,
   ipv6Subnet: option(readSubnet).optional(),
   headers: option(readHeaderFormats).optional(),
+  backpressureHeader: option(readFieldName).optional(),
+  signalClient: flag,
+  maxWait: option(readWait).optional(),
   statusCode: option(readStatus).optional(),
   message: z.unknown().optional(),
   requestPropertyName: option(readName).optional(),

@@ -39,11 +39,15 @@ export const lastingGround = (kind: ProblemKind, violated: readonly string[], de
 /** How a refusal is answered. `statusCode` and `message` are for limits: an outage is none, and neither is `denyList`. */
 export async function refuse<A extends readonly unknown[]>(
   { kind, violated, detail, retryAfterMs, decision }: Ground,
-  { statusCode, message }: Pick<RequestConfig<A, never, unknown>, 'statusCode' | 'message'>,
+  {
+    statusCode,
+    message,
+    signalsClient,
+  }: Pick<RequestConfig<A, never, unknown>, 'statusCode' | 'message' | 'signalsClient'>,
   args: A,
 ): Promise<Refused> {
   const byLimit = kind === 'quota-exceeded' || kind === 'abnormal-usage-detected'
-  const standard = problemDocument(kind, violated, detail)
+  const standard = signalsClient ? problemDocument(kind, violated, detail) : problemDocument(kind, [])
   const problem = byLimit && statusCode !== undefined ? { ...standard, status: statusCode } : standard
   const own = byLimit && message !== undefined ? await messageOf(message, args) : undefined
   return { statusCode: problem.status, ...bodyOf(own, problem), retryAfterMs, problem, decision }

@@ -1,15 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '../../core/time.js'
 import type { Decision } from '../../decision.js'
 import { isSluiceError } from '../../errors.js'
 import type { Limiter, SyncLimiter } from '../../limiter/types.js'
 import type { Subject } from '../../subject.js'
+import { Waits, writeBackpressure } from '../headers/backpressure.js'
 import type { RequestConfig } from '../options/read-options.js'
 import type { Awaitable, CheckOptions } from '../options/request-options.js'
 import type { RequestAdapter } from './adapter.js'
+import { HoldBack } from './hold-back.js'
 import { RateLimitInfo } from './rate-limit-info.js'
 import { decidedGround, lastingGround, refuse } from './refusal.js'
-import { Ruling } from './ruling.js'
+import { Ruling, type WriteDecision } from './ruling.js'
 import { Settlement } from './settlement.js'
 import { Shadow, type ShadowCounts } from './shadow.js'
 import { SubjectAddress } from './subject-address.js'
@@ -27,9 +28,10 @@ interface Item<A extends readonly unknown[], R> {
 /** The limits of a route: what every adapter asks, whatever its framework. */
 export class RequestLimit<A extends readonly unknown[], R, H> {
   readonly config: RequestConfig<A, R, H>
-  readonly #adapter: RequestAdapter<A, R>
   readonly #address: SubjectAddress<A>
   readonly #shadow: Shadow<A>
+  readonly #holdBack: HoldBack<A>
+  readonly #writeFields: WriteDecision
   /** The only check, where there is nothing to ask but its key: most limits are that. */
   readonly #direct: CheckOptions<A, R> | undefined
   /** The limiter, as long as its store may be in this process: the first call tells. */
@@ -37,10 +39,11 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
 
   constructor(config: RequestConfig<A, R, H>, adapter: RequestAdapter<A, R>) {
     this.config = config
-    this.#adapter = adapter
     this.#address = new SubjectAddress(config, adapter)
     const watching = config.checks.filter(({ shadow }) => shadow).map(({ policy }) => policy)
     this.#shadow = new Shadow(watching, config.onShadow)
+    this.#holdBack = new HoldBack(config.limiter, adapter)
+    this.#writeFields = fieldsOf(config)
     this.#direct = directCheck(config)
     this.#sync = 'checkSync' in config.limiter ? (config.limiter as SyncLimiter) : undefined
   }
@@ -112,9 +115,9 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     if (first === undefined)
       return watching.isEmpty ? undefined : new Ruling(undefined, undefined, undefined, watching)
     try {
-      const asked = items.length === 1 ? this.#check(first) : this.limiter.checkAll(items.map(toCheckItem))
+      const decision = await this.#checkOrWait(first, items, args)
       const deciding = items.map(({ check }) => check)
-      return await this.#rule(await asked, deciding, args, watching)
+      return await this.#rule(decision, deciding, args, watching)
     } catch (error) {
       if (!isSluiceError(error, 'ERR_SLUICE_COST_IMPOSSIBLE')) throw error
       const detail = `It costs ${error.cost}, and at most ${error.capacity} can ever pass at once.`
@@ -132,14 +135,16 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     if (!decision.allowed) {
       const info = new RateLimitInfo(decision, nowMs())
       const refused = await refuse(decidedGround(decision), this.config, args)
-      return new Ruling(info, this.config.writeFields, refused, undefined)
+      return new Ruling(info, this.#writeFields, refused, undefined)
     }
-    if (decision.delayMs > 0) await this.#holdBack(decision, args)
+    if (decision.delayMs > 0 && this.config.maxWait === undefined) {
+      await this.#holdBack.untilItsTurn(decision, args)
+    }
     return this.#admit(decision, this.#settlementOf(checks, decision, args, settlement))
   }
 
   #admit(decision: Decision, settlement: Settlement<A, R> | undefined): Ruling<A, R> {
-    return new Ruling(new RateLimitInfo(decision, nowMs()), this.config.writeFields, undefined, settlement)
+    return new Ruling(new RateLimitInfo(decision, nowMs()), this.#writeFields, undefined, settlement)
   }
 
   #settlementOf(
@@ -175,6 +180,12 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     }
   }
 
+  #checkOrWait(first: Item<A, R>, items: readonly Item<A, R>[], args: A): Promise<Decision> {
+    const { maxWait } = this.config
+    if (maxWait !== undefined) return this.#holdBack.wait(items.map(toCheckItem), maxWait, args)
+    return items.length === 1 ? this.#check(first) : this.limiter.checkAll(items.map(toCheckItem))
+  }
+
   #check({ policy, subject, cost, limit }: Item<A, R>): Promise<Decision> {
     if (cost === undefined && limit === undefined) return this.limiter.check(policy, subject)
     return this.limiter.check(policy, subject, {
@@ -189,23 +200,6 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     return item === undefined || item.limit === 0 ? undefined : this.#check(item)
   }
 
-  /** A shaped call is done when its turn has come. Whoever leaves the queue frees the place. */
-  async #holdBack({ delayMs, receipt }: Decision, args: A): Promise<void> {
-    const gone = new AbortController()
-    const forget = this.#adapter.onGone(() => gone.abort(), ...args)
-    try {
-      for (let leftMs = delayMs; leftMs > 0; leftMs -= TIMER_MS_MAX) {
-        await delay(Math.min(leftMs, TIMER_MS_MAX), undefined, { signal: gone.signal })
-      }
-    } catch (error) {
-      // What cannot be given back, the limiter tells as `error`.
-      if (receipt !== undefined) this.limiter.refund(receipt).catch(() => {})
-      throw error
-    } finally {
-      forget()
-    }
-  }
-
   async #refuseForEver(args: A, ...ground: Parameters<typeof lastingGround>): Promise<Ruling<A, R>> {
     const refused = await refuse(lastingGround(...ground), this.config, args)
     return new Ruling(undefined, undefined, refused, undefined)
@@ -214,18 +208,36 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
 
 const nowMs = (): number => systemClock.nowUs() / 1000
 
-/** A timer that is to wait for longer fires at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1
+/** What clients are told of a decision. */
+function fieldsOf({
+  writeFields,
+  backpressureHeader,
+  limiter,
+}: Pick<
+  RequestConfig<never, never, unknown>,
+  'writeFields' | 'backpressureHeader' | 'limiter'
+>): WriteDecision {
+  if (backpressureHeader === undefined) return writeFields
+  const waits = Waits.of(limiter)
+  return (decision, nowMs, set) => {
+    writeFields(decision, nowMs, set)
+    if (decision.allowed && !waits.isHeldBack(decision)) return
+    writeBackpressure(backpressureHeader, decision, nowMs, set)
+  }
+}
 
 function directCheck<A extends readonly unknown[], R>({
   skip,
   allow,
   deny,
   checks,
-}: Pick<RequestConfig<A, R, unknown>, 'skip' | 'allow' | 'deny' | 'checks'>): CheckOptions<A, R> | undefined {
+  maxWait,
+}: Pick<RequestConfig<A, R, unknown>, 'skip' | 'allow' | 'deny' | 'checks' | 'maxWait'>):
+  | CheckOptions<A, R>
+  | undefined {
   const [check] = checks
   if (check === undefined || checks.length > 1) return undefined
-  const asks = [skip, allow, deny, check.skip, check.cost, check.limit, check.shadow || undefined]
+  const asks = [skip, allow, deny, maxWait, check.skip, check.cost, check.limit, check.shadow || undefined]
   return asks.every(asked => asked === undefined) ? check : undefined
 }
 

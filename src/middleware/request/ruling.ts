@@ -1,12 +1,16 @@
-import type { SetField, WriteFields } from '../headers/rate-limit-fields.js'
+import type { Decision } from '../../decision.js'
+import type { SetField } from '../headers/rate-limit-fields.js'
 import type { RateLimitInfo } from './rate-limit-info.js'
 import type { Refused } from './refused.js'
 import type { Settlement } from './settlement.js'
 
+/** Tells what clients are told of a decision. @param nowMs ms since the Unix epoch */
+export type WriteDecision = (decision: Decision, nowMs: number, set: SetField) => void
+
 /** What becomes of a request. */
 export class Ruling<A extends readonly unknown[], R> {
   readonly #settlement: Settlement<A, R> | undefined
-  readonly #writeFields: WriteFields | undefined
+  readonly #writeFields: WriteDecision | undefined
   /** What was decided; undefined where no policy was asked. */
   readonly info: RateLimitInfo | undefined
   /** How it is refused; undefined: it goes on. */
@@ -14,7 +18,7 @@ export class Ruling<A extends readonly unknown[], R> {
 
   constructor(
     info: RateLimitInfo | undefined,
-    writeFields: WriteFields | undefined,
+    writeFields: WriteDecision | undefined,
     refused: Refused | undefined,
     settlement: Settlement<A, R> | undefined,
   ) {

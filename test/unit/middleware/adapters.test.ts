@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createTestLimiter } from '../../../src/testing/create-test-limiter.js'
 import { FRAMEWORKS, type Running, type Setup } from './support/frameworks.js'
@@ -44,6 +45,43 @@ describe.each(Object.keys(FRAMEWORKS))('a limit in %s', framework => {
       status: 429,
       'violated-policies': ['default'],
     })
+    expect(server?.handled()).toBe(2)
+  })
+
+  test('A8: tells who is refused by a header of choice, and who is not by none', async () => {
+    await start({ limit: 1, windowMs: 60_000, headers: 'none', backpressureHeader: 'X-Come-Again-In' })
+    expect((await ask()).headers.get('x-come-again-in')).toBeNull()
+    const refused = await ask()
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('x-come-again-in')).toBe('60')
+    expect(refused.headers.get('retry-after')).toBeNull()
+  })
+
+  test('A8: signalClient: false tells clients that they were refused, and nothing more', async () => {
+    await start({ limit: 1, windowMs: 60_000, signalClient: false })
+    const [passed, refused] = [await ask(), await ask()]
+    expect([passed.status, refused.status]).toEqual([200, 429])
+    for (const { headers } of [passed, refused]) {
+      expect([...headers.keys()].filter(name => /ratelimit|retry/.test(name))).toEqual([])
+    }
+    expect(await refused.json()).not.toHaveProperty('violated-policies')
+  })
+
+  test('A7: waits instead of refusing, and refuses at once what would take too long', async () => {
+    const { limiter, clock } = createTestLimiter({ policies: { api: '1/m' } })
+    const backpressureHeader = 'X-RateLimit-Reset'
+    const told = { headers: 'none', backpressureHeader } as const
+    await start({ limiter, policy: 'api', keyHeader: 'x-user', maxWait: '60s', ...told })
+    const user = { 'x-user': 'ada' }
+    expect((await ask('/', user)).headers.get(backpressureHeader)).toBeNull()
+    const waiting = ask('/', user)
+    while (limiter.metrics().waiting === 0) await turn()
+    expect((await ask('/', user)).status).toBe(429)
+    await clock.advance('60s')
+    const waited = await waiting
+    expect(waited.status).toBe(200)
+    const resetAt = Number(waited.headers.get(backpressureHeader))
+    expect(resetAt).toBeGreaterThan(Date.UTC(2020) / 1000)
     expect(server?.handled()).toBe(2)
   })
 

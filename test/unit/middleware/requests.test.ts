@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import express from 'express'
 import fastify from 'fastify'
 import Koa from 'koa'
@@ -305,6 +306,20 @@ describe('clients that leave', () => {
     held.destroy()
     await refunded
     expect((await limiter.peek('shaped', 'all')).remaining).toBe(1)
+  })
+
+  test('A7: while they wait for capacity free their place, and are charged nothing', async () => {
+    const { limiter, clock } = createTestLimiter({ policies: { api: '1/h' } })
+    const limited = rateLimit({ limiter, policy: 'api', key: () => 'all', maxWait: '2h' })(hello)
+    const url = await listen(limited)
+    expect(await statuses(url, 1)).toEqual([200])
+    const held = send(url).on('error', () => {})
+    held.end()
+    while (limiter.metrics().waiting === 0) await turn()
+    held.destroy()
+    while (limiter.metrics().waiting > 0) await turn()
+    await clock.advance('1h')
+    expect((await limiter.peek('api', 'all')).remaining).toBe(1)
   })
 
   test('and answers that were sent by another leave the limit nothing to say', async () => {

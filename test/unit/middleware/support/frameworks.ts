@@ -20,6 +20,7 @@ import { rateLimit as limitHttp } from '../../../../src/middleware/http.js'
 import { rateLimit as limitKoa } from '../../../../src/middleware/koa.js'
 import { rateLimitGuard, SkipRateLimit } from '../../../../src/middleware/nestjs.js'
 import type { ShadowCounts } from '../../../../src/middleware/request/shadow.js'
+import type { DurationText } from '../../../../src/policy.js'
 
 /** What a story says of a limit, in words that every framework has. */
 export interface Setup {
@@ -28,6 +29,9 @@ export interface Setup {
   readonly windowMs?: number
   readonly limit?: number
   readonly headers?: 'x' | 'draft-6' | 'draft-7' | 'draft-11' | 'none'
+  readonly backpressureHeader?: string
+  readonly signalClient?: boolean
+  readonly maxWait?: DurationText
   readonly skipFailedRequests?: boolean
   readonly skipSuccessfulRequests?: boolean
   readonly message?: string | object
