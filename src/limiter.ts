@@ -125,7 +125,7 @@ class PolicyLimiter implements SyncLimiter {
 
   checkSync(policy: string, subject: Subject, options?: CostOptions): Decision {
     const engine = this.#sync
-    if (engine === undefined) throw this.#notSync()
+    if (engine === undefined) throw this.#notSync('checkSync')
     // Most checks are of one limit, and nobody listens: those allocate nothing but their Decision.
     if (this.#closing === undefined && !this.#events.has('decision')) {
       try {
@@ -145,14 +145,6 @@ class PolicyLimiter implements SyncLimiter {
   ): Promise<Decision> {
     options?.signal?.throwIfAborted()
     return this.checkSync(policy, subject, options)
-  }
-
-  async #decideInProcess(
-    request: Request,
-    engine: SyncEngine,
-    options: CallOptions | undefined,
-  ): Promise<Decision> {
-    return this.#dispatcher.decideSync(request, engine, options?.signal)
   }
 
   /** Undefined where it takes more than one look: several limits, an override, an error, a plan out of date. */
@@ -190,6 +182,25 @@ class PolicyLimiter implements SyncLimiter {
   }
 
   checkAll(items: readonly CheckItem<PoliciesInput>[], options?: CallOptions): Promise<Decision> {
+    const request = this.#requestOfAll(items)
+    if (this.#sync === undefined) return this.#dispatcher.decide(request, options?.signal)
+    return this.#checkAllInProcess(request, this.#sync, options)
+  }
+
+  checkAllSync(items: readonly CheckItem<PoliciesInput>[]): Decision {
+    if (this.#sync === undefined) throw this.#notSync('checkAllSync')
+    return this.#dispatcher.decideSync(this.#requestOfAll(items), this.#sync)
+  }
+
+  async #checkAllInProcess(
+    request: Request,
+    engine: SyncEngine,
+    options: CallOptions | undefined,
+  ): Promise<Decision> {
+    return this.#dispatcher.decideSync(request, engine, options?.signal)
+  }
+
+  #requestOfAll(items: readonly CheckItem<PoliciesInput>[]): Request {
     const plan = () => {
       const checks: PlannedCheck[] = []
       for (const item of items) {
@@ -198,9 +209,7 @@ class PolicyLimiter implements SyncLimiter {
       assertOneRequest(checks)
       return checks
     }
-    const request: Request = { call: 'checkAll', asked: items, plan }
-    if (this.#sync === undefined) return this.#dispatcher.decide(request, options?.signal)
-    return this.#decideInProcess(request, this.#sync, options)
+    return { call: 'checkAll', asked: items, plan }
   }
 
   wait(policy: string, subject: Subject, options: CheckOptions & MaxWait = {}): Promise<Decision> {
@@ -335,9 +344,10 @@ class PolicyLimiter implements SyncLimiter {
     return this.#dispatcher.decide({ call, asked: [{ policy, subject }], plan }, options?.signal)
   }
 
-  #notSync(): SyncUnsupportedError {
+  #notSync(call: 'checkSync' | 'checkAllSync'): SyncUnsupportedError {
+    const instead = call === 'checkSync' ? 'check' : 'checkAll'
     return new SyncUnsupportedError(
-      `checkSync: the store '${this.#engine.source}' has to be asked over a connection; call check, or use the store 'memory'`,
+      `${call}: the store '${this.#engine.source}' has to be asked over a connection; call ${instead}, or use the store 'memory'`,
     )
   }
 }

@@ -1,12 +1,10 @@
-import { codeAt } from '../core/text.js'
+import { codeAt, ownCopy } from '../core/text.js'
 
 /** A row is as long as a cache line, so that a check of one key among millions waits for memory once. */
 const ROW_BYTES = 64
 /** Doubles in a row: the end of the key in us, then its state. The text of its subject stands in the rest. */
 export const ROW_CELLS = ROW_BYTES / 8
 const FIRST_CAPACITY = 64
-/** Strings shorter than this are never views into other strings in V8. */
-const VIEW_LENGTH_MIN = 13
 /** Stands for the length of a text that is kept elsewhere. */
 const ELSEWHERE = 0
 
@@ -79,9 +77,4 @@ function fits(text: string, room: number): boolean {
   if (length > room || length === ELSEWHERE) return false
   for (let i = 0; i < length; i++) if (codeAt(text, i) > 0xff) return false
   return true
-}
-
-/** A string of its own: a subject cut out of a log line or a header would keep all of that in memory. */
-function ownCopy(subject: string): string {
-  return subject.length < VIEW_LENGTH_MIN ? subject : Buffer.from(subject).toString()
 }

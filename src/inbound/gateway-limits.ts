@@ -1,3 +1,4 @@
+import { AtOnce } from '../limiter/at-once.js'
 import type { LimiterOptions } from '../limiter/options.js'
 import type { CallOptions, CheckItem, CostOptions, Limiter, MaxWait } from '../limiter/types.js'
 import { createLimiter } from '../limiter.js'
@@ -45,6 +46,7 @@ export function createGatewayLimits<const P extends PoliciesInput>(config: Gatew
 
 class DimensionedLimits implements GatewayLimits {
   readonly limiter: Limiter
+  readonly #limiter: AtOnce
   readonly #ownsLimiter: boolean
   readonly #setup: GatewaySetup
   #fallbacks = 0
@@ -57,6 +59,7 @@ class DimensionedLimits implements GatewayLimits {
     const { policies } = this.#setup
     this.#ownsLimiter = config.limiter === undefined
     this.limiter = config.limiter?.define(policies) ?? createLimiter({ ...limiterOptions(config), policies })
+    this.#limiter = new AtOnce(this.limiter)
   }
 
   get fallbacks(): number {
@@ -68,11 +71,12 @@ class DimensionedLimits implements GatewayLimits {
     const [first] = items
     if (first === undefined) return UNLIMITED
     // What a single policy limits takes half as long as a list of one.
-    const decided =
+    const asked =
       items.length === 1
-        ? this.limiter.check(first.policy, first.subject, options)
-        : this.limiter.checkAll(items, options)
-    return new DecidedVerdict(await decided, this.#setup.dimensionOf)
+        ? this.#limiter.check(first.policy, first.subject, options)
+        : this.#limiter.checkAll(items, options.signal)
+    const decision = asked instanceof Promise ? await asked : asked
+    return new DecidedVerdict(decision, this.#setup.dimensionOf)
   }
 
   async wait(request: GatewayRequest, options: GatewayCallOptions & MaxWait = {}): Promise<GatewayVerdict> {

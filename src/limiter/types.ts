@@ -176,4 +176,7 @@ export interface SyncLimiter<P extends PoliciesInput = PoliciesInput> extends Li
     subject: SubjectOf<P[N]>,
     options?: Omit<CheckOptions, 'signal'>,
   ): Decision
+
+  /** As `checkAll`, without a promise: throws what `checkAll` rejects with. */
+  checkAllSync(items: readonly CheckItem<P>[]): Decision
 }

@@ -1,8 +1,14 @@
+import { ownCopy } from '../core/text.js'
+
 /** One rule by the pattern it is written under. */
 interface Entry<T> {
   readonly pattern: string
   readonly value: T
 }
+
+/** Names remembered, of those that are not too long to be kept. */
+const REMEMBERED_MAX = 1_000
+const REMEMBERED_LENGTH_MAX = 256
 
 /**
  * Values by patterns of names, in which `*` stands for any characters. A name finds the pattern that is the name itself,
@@ -11,6 +17,9 @@ interface Entry<T> {
 export class Patterns<T> {
   readonly #exact = new Map<string, T>()
   readonly #wild: readonly (Entry<T> & { readonly matches: (name: string) => boolean })[]
+
+  /** What was found for names that are no pattern themselves: few tools are asked for, and often. */
+  readonly #remembered = new Map<string, T | undefined>()
 
   constructor(values: Readonly<Record<string, T>>) {
     const wild: Entry<T>[] = []
@@ -30,7 +39,18 @@ export class Patterns<T> {
   }
 
   find(name: string): T | undefined {
-    return this.#exact.get(name) ?? this.#wild.find(({ matches }) => matches(name))?.value
+    const exact = this.#exact.get(name)
+    if (exact !== undefined || this.#wild.length === 0) return exact
+    const known = this.#remembered.get(name)
+    if (known !== undefined || this.#remembered.has(name)) return known
+    const found = this.#wild.find(({ matches }) => matches(name))?.value
+    if (name.length <= REMEMBERED_LENGTH_MAX) this.#remember(name, found)
+    return found
+  }
+
+  #remember(name: string, found: T | undefined): void {
+    if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear()
+    this.#remembered.set(ownCopy(name), found)
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Receipt } from '../../../src/decision.js'
 import type { Check, Engine, Outcome } from '../../../src/engine/engine.js'
+import type { SyncLimiter } from '../../../src/limiter/types.js'
 import { createLimiter } from '../../../src/limiter.js'
 import { createTestLimiter } from '../../../src/testing/index.js'
 
@@ -134,6 +135,37 @@ describe('checkSync', () => {
     const { limiter } = setUp()
     await limiter.close()
     expect(() => limiter.checkSync('perUser', 'ada')).toThrow('the limiter was closed')
+  })
+})
+
+describe('checkAllSync', () => {
+  const items = [
+    { policy: 'perUser', subject: 'ada', cost: 3 },
+    { policy: 'both', subject: 'ada' },
+  ] as const
+
+  it('answers as checkAll does, a refusal included', async () => {
+    const { limiter } = setUp()
+    const twin = setUp().limiter
+    const answers = [limiter.checkAllSync(items), limiter.checkAllSync(items)]
+    expect(answers.map(({ allowed }) => allowed)).toEqual([true, false])
+    for (const answer of answers) expect(answer.toJSON()).toEqual((await twin.checkAll(items)).toJSON())
+    expect(limiter.metrics()).toEqual(twin.metrics())
+  })
+
+  it('throws what checkAll rejects with', async () => {
+    const { limiter } = setUp()
+    expect(() => limiter.checkAllSync([])).toThrow('the list of checks is empty')
+    expect(() => limiter.checkAllSync([{ policy: 'perUser', subject: '' }])).toThrow('is empty')
+    expect(limiter.metrics().failedRequests).toBe(2)
+  })
+
+  it('is refused by a store that has to be asked over a connection', async () => {
+    const limiter = createLimiter({ store: new ScriptedEngine(), policies: POLICIES }) as SyncLimiter
+    expect(() => limiter.checkAllSync(items)).toThrow(
+      "checkAllSync: the store 'scripted' has to be asked over a connection; call checkAll",
+    )
+    await limiter.close()
   })
 })
 

@@ -62,6 +62,8 @@ describe('the types of a limiter', () => {
     expectTypeOf(others).returns.toEqualTypeOf<Limiter<typeof policies>[]>()
     // @ts-expect-error a server has to be asked over a connection
     ;() => onRedis().checkSync('perUser', 'ada')
+    // @ts-expect-error the same
+    ;() => onRedis().checkAllSync([{ policy: 'perUser', subject: 'ada' }])
     expectTypeOf(() => createLimiter({ store: 'memory', policies }).checkSync).returns.toBeFunction()
     expectTypeOf(
       () => createLimiter({ store: new MemoryEngine(), policies }).checkSync,

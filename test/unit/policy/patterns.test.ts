@@ -40,4 +40,15 @@ describe('patterns of names', () => {
   test('a name of a megabyte does not take the square of its length', () => {
     expect(new Patterns({ '*a*a*a*b': 1 }).find('a'.repeat(1_000_000))).toBeUndefined()
   })
+
+  test('a name finds the same again, however many others were asked for in between', () => {
+    const twice = new Patterns({ 'db_*': 'database' })
+    const others = Array.from({ length: 2_500 }, (_, i) => `tool-${i}`)
+    for (const name of [...others, ...others]) expect(twice.find(name)).toBeUndefined()
+    expect([twice.find('db_read'), ...others.map(name => twice.find(name)), twice.find('db_read')]).toEqual([
+      'database',
+      ...others.map(() => undefined),
+      'database',
+    ])
+  })
 })
