@@ -13,40 +13,96 @@ const SAFE = /^[A-Za-z0-9_.-]{1,256}$/
 const HASHED = /^~[0-9a-f]{64}$/
 const ENCODED = /^(?:[A-Za-z0-9_.-]|%[0-9A-F]{2})+$/
 
-/** By code of an ASCII character: itself, or `%XX`. */
-const WRITTEN = Array.from({ length: 128 }, (_, code) => {
-  const character = String.fromCharCode(code)
-  return SAFE.test(character) ? character : `%${code.toString(16).toUpperCase().padStart(2, '0')}`
-})
+const PERCENT = 0x25
+const HEX = Buffer.from('0123456789ABCDEF', 'latin1')
+/** By code of a character: 1 where it is written as it is. */
+const IS_SAFE = Uint8Array.from({ length: 128 }, (_, code) => (SAFE.test(String.fromCharCode(code)) ? 1 : 0))
+/** Bytes that a part may take before it is known to be too long. */
+const PART_ROOM = 3 * PART_BYTES_MAX
+
+/** `encodeURIComponent` leaves these as they are. */
+const encodeRest = (character: string): string =>
+  `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+
+/**
+ * Writes parts one behind the other, as bytes that become a text at once: one that is put together of pieces is copied as a
+ * whole by whoever reads it first, which takes as long again.
+ */
+export class PartWriter {
+  #bytes = Buffer.alloc(4 * PART_ROOM)
+  #length = 0
+
+  begin(): void {
+    this.#length = 0
+  }
+
+  /** @param code of an ASCII character that stands between parts */
+  mark(code: number): void {
+    this.#makeRoom(1)
+    this.#bytes[this.#length++] = code
+  }
+
+  /**
+   * @param part well-formed (no lone surrogates) and not empty: the callers refuse the others, each in its own words
+   */
+  part(part: string): void {
+    this.#makeRoom(PART_ROOM)
+    const start = this.#length
+    // Each UTF-16 unit takes at least one byte: what is too long is told without encoding it.
+    const isWritten = part.length <= PART_BYTES_MAX && this.#percentEncode(part)
+    if (isWritten && this.#length - start <= PART_BYTES_MAX) return
+    this.#length = start + this.#bytes.write(hashed(part), start, 'latin1')
+  }
+
+  text(): string {
+    return this.#bytes.toString('latin1', 0, this.#length)
+  }
+
+  /** @returns false where it is too long */
+  #percentEncode(part: string): boolean {
+    const bytes = this.#bytes
+    let at = this.#length
+    for (let i = 0; i < part.length; i++) {
+      const code = codeAt(part, i)
+      if (IS_SAFE[code] === 1) {
+        bytes[at++] = code
+      } else if (code < 128) {
+        bytes[at++] = PERCENT
+        bytes[at++] = HEX[code >> 4] as number
+        bytes[at++] = HEX[code & 15] as number
+      } else {
+        return this.#percentEncodeUtf8(part)
+      }
+    }
+    this.#length = at
+    return true
+  }
+
+  #percentEncodeUtf8(part: string): boolean {
+    const encoded = encodeURIComponent(part).replace(/[!'()*~]/g, encodeRest)
+    if (encoded.length > PART_BYTES_MAX) return false
+    this.#length += this.#bytes.write(encoded, this.#length, 'latin1')
+    return true
+  }
+
+  #makeRoom(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return
+    this.#bytes = Buffer.concat([this.#bytes], 2 * this.#bytes.length)
+  }
+}
+
+const hashed = (part: string): string => `~${createHash('sha256').update(part, 'utf8').digest('hex')}`
+
+const writer = new PartWriter()
 
 /**
  * @param part well-formed (no lone surrogates) and not empty: the callers refuse the others, each in its own words
  */
 export function encodePart(part: string): string {
   if (SAFE.test(part)) return part
-  // Each UTF-16 unit takes at least one byte: what is too long is told without encoding it.
-  if (part.length <= PART_BYTES_MAX) {
-    const encoded = percentEncoded(part)
-    if (encoded.length <= PART_BYTES_MAX) return encoded
-  }
-  return `~${createHash('sha256').update(part, 'utf8').digest('hex')}`
-}
-
-/** Character by character, with the UTF-8 of what is not ASCII left to `encodeURIComponent`. */
-function percentEncoded(part: string): string {
-  let encoded = ''
-  let plainFrom = 0
-  for (let i = 0; i < part.length; i++) {
-    const code = codeAt(part, i)
-    const written = WRITTEN[code]
-    // It leaves some of ASCII as they are.
-    if (written === undefined)
-      return encodeURIComponent(part).replace(/[!'()*~]/g, mark => WRITTEN[codeAt(mark, 0)] as string)
-    if (written.length === 1) continue
-    encoded += part.slice(plainFrom, i) + written
-    plainFrom = i + 1
-  }
-  return encoded + part.slice(plainFrom)
+  writer.begin()
+  writer.part(part)
+  return writer.text()
 }
 
 /** A part as a key tells it: its text, or the SHA-256 in hex where only that was kept. */

@@ -1,5 +1,5 @@
 import { SubjectError } from './errors.js'
-import { encodePart, PART_BYTES_MAX } from './key-part.js'
+import { encodePart, PART_BYTES_MAX, PartWriter } from './key-part.js'
 import { show } from './policy/refusal.js'
 
 /** Who is counted: a plain string, or named parts such as `{ tenant, user }`. */
@@ -16,6 +16,8 @@ export interface SubjectRule {
 }
 
 const NUL = '\0'
+const NUL_CODE = 0
+const COLON_CODE = 0x3a
 
 /**
  * The identity of a subject under a policy: equal for the same subject, different for any two others. Engines in process
@@ -50,8 +52,13 @@ export function identify(rule: SubjectRule, subject: Subject): string {
   }
   if (by === undefined) return NUL + wholePath(rule, subject)
   if (by.length === 1) return identifyText(rule, by[0], readPart(rule, subject, by[0] as string))
-  const path = pathOf(rule, subject, by)
-  return rule.group === undefined ? NUL + path : NUL + path + NUL + pathOf(rule, subject, rule.group)
+  // Read before they are written: a record may compute its parts, by asking for another decision.
+  const path = readParts(rule, subject, by)
+  const group = rule.group && readParts(rule, subject, rule.group)
+  writer.begin()
+  writePath(path)
+  if (group !== undefined) writePath(group)
+  return writer.text()
 }
 
 /**
@@ -68,13 +75,23 @@ function identifyText(rule: SubjectRule, part: string | undefined, text: string)
 }
 
 /** The values alone: a policy's `by` fixes their names. */
-function pathOf(rule: SubjectRule, subject: Readonly<Record<string, string>>, by: readonly string[]): string {
-  let path = ''
-  for (const part of by) {
-    const encoded = encodePart(readPart(rule, subject, part))
-    path = path === '' ? encoded : `${path}:${encoded}`
+function readParts(
+  rule: SubjectRule,
+  subject: Readonly<Record<string, string>>,
+  by: readonly string[],
+): readonly string[] {
+  const values: string[] = []
+  for (const part of by) values.push(readPart(rule, subject, part))
+  return values
+}
+
+const writer = new PartWriter()
+
+function writePath(values: readonly string[]): void {
+  for (let i = 0; i < values.length; i++) {
+    writer.mark(i === 0 ? NUL_CODE : COLON_CODE)
+    writer.part(values[i] as string)
   }
-  return path
 }
 
 /** All parts as `name=value`, sorted as that text: one order whatever order they were written in. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { encodePart } from '../../src/key-part.js'
 import { identify, type Subject, type SubjectRule } from '../../src/subject.js'
 import { wellFormedText } from '../support/subjects.js'
 
@@ -37,6 +38,29 @@ describe('the identity of named parts', () => {
   it('has all parts with their names, sorted, where the policy does not say by what it counts', () => {
     expect(identify(whole, { user: 'alice', tenant: 'acme' })).toBe('\0tenant=acme:user=alice')
     expect(identify(whole, { tenant: 'acme', user: 'alice' })).toBe('\0tenant=acme:user=alice')
+  })
+
+  it('is whole however many parts there are, and however long they are', () => {
+    const part = fc.oneof(wellFormedText, fc.constantFrom('a'.repeat(256), ':'.repeat(85), 'é'.repeat(300)))
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 2, maxLength: 24 }), values => {
+        const by = values.map((_, i) => `part${i}`)
+        const subject = Object.fromEntries(values.map((value, i) => [`part${i}`, value]))
+        const path = values.map(encodePart).join(':')
+        expect(identify({ name: 'p', by, group: undefined }, subject)).toBe(`\0${path}`)
+        expect(identify({ name: 'p', by, group: by }, subject)).toBe(`\0${path}\0${path}`)
+      }),
+    )
+  })
+
+  it('may come from a record that asks for other identities while it is read', () => {
+    const asking = {
+      tenant: 'acme',
+      get user() {
+        return identify(byTenantAndUser, { tenant: 'other', user: 'bob' }).slice(1)
+      },
+    }
+    expect(identify(byTenantAndUser, asking)).toBe('\0acme:other%3Abob')
   })
 
   it('is not concerned with parts that the policy does not count by', () => {
