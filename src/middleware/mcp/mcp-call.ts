@@ -21,18 +21,18 @@ export const FAMILIES = ['tools', 'prompts', 'resources', 'methods'] as const
 export type Family = (typeof FAMILIES)[number]
 
 /** The method that asks for one of a family, and the parameter that names it. */
-const NAMED_BY: Readonly<Record<string, readonly [Exclude<Family, 'methods'>, string]>> = {
-  'tools/call': ['tools', 'name'],
-  'prompts/get': ['prompts', 'name'],
-  'resources/read': ['resources', 'uri'],
-  'resources/subscribe': ['resources', 'uri'],
-}
+const NAMED_BY: ReadonlyMap<string, { family: Exclude<Family, 'methods'>; parameter: string }> = new Map([
+  ['tools/call', { family: 'tools', parameter: 'name' }],
+  ['prompts/get', { family: 'prompts', parameter: 'name' }],
+  ['resources/read', { family: 'resources', parameter: 'uri' }],
+  ['resources/subscribe', { family: 'resources', parameter: 'uri' }],
+])
 
 /** Which of a family a request asks for; undefined: none, or it does not say. */
 export function namedBy({ method, params }: McpRequest): { family: Family; name: string } | undefined {
-  const named = Object.hasOwn(NAMED_BY, method) ? NAMED_BY[method] : undefined
+  const named = NAMED_BY.get(method)
   if (named === undefined) return undefined
-  const [family, parameter] = named
+  const { family, parameter } = named
   const name = params?.[parameter]
   // What is no name is refused by the server; it counts all the same.
   return { family, name: typeof name === 'string' && name !== '' ? name.toWellFormed() : 'unnamed' }

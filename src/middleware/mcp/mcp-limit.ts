@@ -2,6 +2,7 @@ import { systemClock } from '../../core/time.js'
 import type { Decision } from '../../decision.js'
 import { isSluiceError } from '../../errors.js'
 import { warnProcess } from '../../events.js'
+import { AtOnce } from '../../limiter/at-once.js'
 import type { Limiter } from '../../limiter/types.js'
 import { ANONYMOUS, defaultSubject, type McpExtra, type McpRequest } from './mcp-call.js'
 import type { McpLimitOptions } from './mcp-options.js'
@@ -11,11 +12,13 @@ import { type McpCheck, McpRules } from './mcp-rules.js'
 /** The limits of a server. */
 export class McpLimit {
   readonly #rules: McpRules
+  readonly #atOnce: AtOnce
   readonly #options: McpLimitOptions
   readonly #signalClient: boolean
 
   constructor(options: McpLimitOptions) {
     this.#rules = McpRules.of(options)
+    this.#atOnce = new AtOnce(this.#rules.limiter)
     this.#options = options
     this.#signalClient = options.signalClient ?? true
   }
@@ -41,8 +44,13 @@ export class McpLimit {
       if (skip !== undefined && (await skip(extra, request))) return undefined
       const units = cost === undefined ? 1 : await cost(request, extra)
       if (units === 0) return undefined
-      const subject = await this.#subjectOf(request, extra)
-      const decision = await this.#decide(checks, subject, units, extra.signal)
+      const { subject: subjectOf } = this.#options
+      const subject =
+        subjectOf === undefined
+          ? defaultSubject(extra).toWellFormed()
+          : await this.#subjectOf(subjectOf, request, extra)
+      const asked = this.#decide(checks, subject, units, extra.signal)
+      const decision = asked instanceof Promise ? await asked : asked
       if (decision.allowed) return undefined
       return refusalOf(decision, checks, systemClock.nowUs() / 1000, this.#signalClient)
     } catch (error) {
@@ -60,23 +68,25 @@ export class McpLimit {
     subject: string,
     cost: number,
     signal: AbortSignal | undefined,
-  ): Promise<Decision> {
-    const { limiter } = this.#rules
+  ): Decision | Promise<Decision> {
     const { maxWait } = this.#options
     const items = checks.map(({ policy, name }) => ({ policy, subject: { subject, name }, cost }))
-    const call = signal === undefined ? {} : { signal }
-    if (maxWait !== undefined) return limiter.waitAll(items, { ...call, maxWait })
+    if (maxWait !== undefined) {
+      return this.limiter.waitAll(items, signal === undefined ? { maxWait } : { maxWait, signal })
+    }
     const [only] = items
     if (only !== undefined && items.length === 1) {
-      return limiter.check(only.policy, only.subject, cost === 1 ? undefined : { cost })
+      return this.#atOnce.check(only.policy, only.subject, cost === 1 ? undefined : { cost })
     }
-    return limiter.checkAll(items)
+    return this.#atOnce.checkAll(items)
   }
 
   /** Somebody whom nothing tells apart is `anonymous`: limited with all others of whom nothing is known. */
-  async #subjectOf(request: McpRequest, extra: McpExtra): Promise<string> {
-    const { subject: subjectOf } = this.#options
-    if (subjectOf === undefined) return defaultSubject(extra).toWellFormed()
+  async #subjectOf(
+    subjectOf: NonNullable<McpLimitOptions['subject']>,
+    request: McpRequest,
+    extra: McpExtra,
+  ): Promise<string> {
     try {
       const subject: unknown = await subjectOf(extra, request)
       if (typeof subject === 'string' && subject !== '') return subject.toWellFormed()

@@ -64,7 +64,9 @@ export class McpRules {
     if (ofMethod !== undefined) checks.push({ policy: ofMethod, family: 'methods', name: method })
     const named = namedBy(request)
     const ofName = named && this.#byFamily[named.family]?.find(named.name)
-    if (named !== undefined && ofName !== undefined) checks.push({ policy: ofName, ...named })
+    if (named !== undefined && ofName !== undefined) {
+      checks.push({ policy: ofName, family: named.family, name: named.name })
+    }
     return checks
   }
 }
