@@ -16,6 +16,7 @@ export type { FileStoreOptions, InProcessStore, Store } from './engine/engine-op
 export type { DenyCacheSettings, GuardSettings } from './engine/guard-options.js'
 export type { KeyValueStore } from './engine/key-value-store.js'
 export * from './errors.js'
+export type { Logger, LogSettings } from './events/logger.js'
 export type {
   Asked,
   Batch,

@@ -13,6 +13,7 @@ import type { Acquisition } from './lease.js'
 import { Acquirer } from './limiter/acquire.js'
 import { atomicityWarning, SINGLE_PROCESS_WARNING } from './limiter/atomicity.js'
 import { Dispatcher, type Request } from './limiter/dispatcher.js'
+import { logLimiter } from './limiter/log.js'
 import { type LimiterOptions, readOptions } from './limiter/options.js'
 import { PolicyTable } from './limiter/policy-table.js'
 import { planRefund } from './limiter/receipt.js'
@@ -73,6 +74,7 @@ export function createLimiter(options: LimiterOptions): SyncLimiter {
       : engine.singleProcess && SINGLE_PROCESS_WARNING
   // Listeners come after this call.
   if (warning !== undefined) queueMicrotask(() => events.warn(warning, undefined))
+  logLimiter(events, options)
   const { clock: injected, maxKeys } = options
   const guarded = guard(engine, options, { timers, events, clock: injected, maxKeys })
   return new PolicyLimiter(

@@ -1,6 +1,7 @@
 import type { CircuitPlan } from '../core/circuit-plan.js'
 import type { Clock } from '../core/time.js'
 import type { FileStoreOptions } from '../engine/engine-options.js'
+import type { LogSettings } from '../events/logger.js'
 import type { DurationText } from '../policy.js'
 import type { RedisStoreOptions, UserClient } from '../redis/store-options.js'
 import type { Scope, ScopeRule } from '../scope.js'
@@ -32,7 +33,7 @@ export interface BreakerThresholds {
 }
 
 /** Options of `createBreaker`. */
-export interface BreakerOptions extends BreakerThresholds {
+export interface BreakerOptions extends BreakerThresholds, LogSettings {
   /** Tells circuits of breakers on one store apart. Default: `'default'`. */
   readonly name?: string | undefined
   /** What has a circuit of its own: `docs/breaker.md`. Default: every subject. */

@@ -16,6 +16,7 @@ import { CircuitTable } from './circuit-table.js'
 import type { CircuitResult } from './circuit-wire.js'
 import type { Circuits } from './circuits.js'
 import { createCircuits } from './create-circuits.js'
+import { logBreaker } from './log.js'
 import { type BreakerRefusal, OpenPermit, type Permit } from './permit.js'
 import { readBreakerOptions, readThresholds } from './read-options.js'
 import { nameOfSubject } from './subject-name.js'
@@ -49,6 +50,7 @@ export class CircuitBreaker extends BreakerOrders {
     this.#thresholds = options
     this.#plan = plan
     this.#table = new CircuitTable(config.maxCircuits)
+    logBreaker(this.#events, options)
     this.#circuits = createCircuits({
       ...{ store, name, prefix, deadlineMs, maxAgeMs, clock, random },
       injectedClock: options.clock,

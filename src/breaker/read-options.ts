@@ -4,6 +4,7 @@ import { SLOTS } from '../core/circuit-state.js'
 import { cdiv } from '../core/time.js'
 import { ENGINE_OPTIONS, isEngine } from '../engine/engine-options.js'
 import { PolicyError, type Problem } from '../errors.js'
+import { LOG_OPTIONS } from '../events/logger.js'
 import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
 import { option, recordOf } from '../policy/schema.js'
 import { readDuration } from '../policy/units.js'
@@ -125,6 +126,7 @@ const OPTIONS = z.strictObject({
   maxCircuits: option(readCount).optional(),
   clock: ENGINE_OPTIONS.clock,
   random: option(functionOf('a function that answers 0 to 1')).optional(),
+  ...LOG_OPTIONS,
 })
 
 /** Reads the options. @throws PolicyError listing everything that is wrong with them */

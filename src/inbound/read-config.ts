@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ENGINE_OPTIONS } from '../engine/engine-options.js'
 import { GUARD_OPTIONS } from '../engine/guard-options.js'
 import { PolicyError, type Problem } from '../errors.js'
+import { LOG_OPTIONS } from '../events/logger.js'
 import { WAITING_OPTIONS } from '../limiter/waiting-options.js'
 import { isRecord, type Report } from '../policy/read-limit.js'
 import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
@@ -48,11 +49,17 @@ const CONFIG = z.strictObject({
   ...ENGINE_OPTIONS,
   ...GUARD_OPTIONS,
   ...WAITING_OPTIONS,
+  ...LOG_OPTIONS,
 })
 const OPTIONS = Object.keys(CONFIG.shape)
 
 /** What is the limiter's. */
-export const LIMITER_OPTIONS = Object.keys({ ...ENGINE_OPTIONS, ...GUARD_OPTIONS, ...WAITING_OPTIONS })
+export const LIMITER_OPTIONS = Object.keys({
+  ...ENGINE_OPTIONS,
+  ...GUARD_OPTIONS,
+  ...WAITING_OPTIONS,
+  ...LOG_OPTIONS,
+})
 
 /**
  * Reads a configuration.

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ENGINE_OPTIONS, type EngineOptions } from '../engine/engine-options.js'
 import { GUARD_OPTIONS, type GuardSettings } from '../engine/guard-options.js'
 import { PolicyError, type Problem } from '../errors.js'
+import { LOG_OPTIONS, type LogSettings } from '../events/logger.js'
 import { didYouMean, list } from '../policy/refusal.js'
 import { type CompiledPolicies, compilePolicies, type PoliciesInput } from '../policy.js'
 import { WAITING_OPTIONS, type WaitingSettings } from './waiting-options.js'
@@ -9,7 +10,8 @@ import { WAITING_OPTIONS, type WaitingSettings } from './waiting-options.js'
 /** Options of `createLimiter`. */
 export interface LimiterOptions<P extends PoliciesInput = PoliciesInput>
   extends EngineOptions,
-    GuardSettings {
+    GuardSettings,
+    LogSettings {
   /** Policies by name: a rate such as `'100/m'`, several, or an object (`docs/policies.md`). */
   readonly policies: P
   /** How many calls of `wait` may wait. */
@@ -21,6 +23,7 @@ const OPTIONS = z.strictObject({
   ...ENGINE_OPTIONS,
   ...GUARD_OPTIONS,
   ...WAITING_OPTIONS,
+  ...LOG_OPTIONS,
 })
 const NAMES = Object.keys(OPTIONS.shape)
 
