@@ -15,7 +15,7 @@ import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { RateLimitInfo } from './request/rate-limit-info.js'
 import type { Refused } from './request/refused.js'
-import type { Ruling } from './request/ruling.js'
+import { CLIENT_LEFT, type Ruled } from './request/ruling.js'
 
 export type * from './public-types.js'
 
@@ -71,13 +71,9 @@ export function rateLimit<P extends PoliciesInput>(
   const { handler, propertyName } = limit.config
 
   /** @returns whether the request goes on */
-  const obey = (
-    ruling: Ruling<Args, Response> | undefined,
-    req: Request,
-    res: Response,
-    next: NextFunction,
-  ): boolean => {
+  const obey = (ruling: Ruled<Args, Response>, req: Request, res: Response, next: NextFunction): boolean => {
     if (ruling === undefined) return true
+    if (ruling === CLIENT_LEFT) return false
     ruling.attachTo(req, propertyName)
     writeFields(ruling, res)
     settleWhenFinished(ruling, res, res)

@@ -8,7 +8,7 @@ import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { RateLimitInfo } from './request/rate-limit-info.js'
 import type { Refused } from './request/refused.js'
-import type { Ruling } from './request/ruling.js'
+import { CLIENT_LEFT, type Ruled } from './request/ruling.js'
 
 export type * from './public-types.js'
 
@@ -65,12 +65,9 @@ export function rateLimit<P extends PoliciesInput>(
   const { handler, propertyName } = limit.config
 
   /** @returns whether the request goes on */
-  const obey = (
-    ruling: Ruling<Args, FastifyReply> | undefined,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): boolean => {
+  const obey = (ruling: Ruled<Args, FastifyReply>, request: FastifyRequest, reply: FastifyReply): boolean => {
     if (ruling === undefined) return true
+    if (ruling === CLIENT_LEFT) return false
     ruling.attachTo(request, propertyName)
     if (reply.sent) return ruling.refused === undefined
     ruling.writeFields((name, value) => reply.header(lowerCase(name), value))

@@ -5,6 +5,8 @@ import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { RateLimitInfo } from './request/rate-limit-info.js'
 import type { Refused } from './request/refused.js'
+import { CLIENT_LEFT, CLIENT_LEFT_STATUS } from './request/ruling.js'
+import { onAbort } from './web/on-abort.js'
 import { refusedResponse, withFields } from './web/responses.js'
 
 export type * from './public-types.js'
@@ -33,11 +35,7 @@ const ADAPTER: RequestAdapter<Args<unknown[]>, Response> = {
   peer: () => undefined,
   forwardedFor: request => request.headers.get('x-forwarded-for') ?? undefined,
   statusOf: response => response.status,
-  onGone: (listener, { signal }) => {
-    if (signal.aborted) listener()
-    else signal.addEventListener('abort', listener, { once: true })
-    return () => signal.removeEventListener('abort', listener)
-  },
+  onGone: (listener, { signal }) => onAbort(signal, listener),
 }
 
 const decided = new WeakMap<Request, RateLimitInfo>()
@@ -66,6 +64,7 @@ export function rateLimit<X extends unknown[], P extends PoliciesInput>(
     async function limitedHandler(...args: [Request, ...X]): Promise<Response> {
       const ruling = await limit.decide(...args)
       if (ruling === undefined) return handler(...args)
+      if (ruling === CLIENT_LEFT) return new Response(null, { status: CLIENT_LEFT_STATUS })
       const fields: [string, string][] = []
       ruling.writeFields((name, value) => fields.push([name, value]))
       const { info, refused } = ruling

@@ -8,6 +8,8 @@ import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { RateLimitInfo } from './request/rate-limit-info.js'
 import type { Refused } from './request/refused.js'
+import { CLIENT_LEFT, CLIENT_LEFT_STATUS } from './request/ruling.js'
+import { onAbort } from './web/on-abort.js'
 
 export type * from './public-types.js'
 
@@ -36,11 +38,7 @@ const ADAPTER: RequestAdapter<Args, Response> = {
   peer: ({ env }) => NODE_ENV.safeParse(env).data?.incoming.socket.remoteAddress,
   forwardedFor: c => c.req.header('x-forwarded-for'),
   statusOf: response => response.status,
-  onGone: (listener, c) => {
-    const { signal } = c.req.raw
-    signal.addEventListener('abort', listener, { once: true })
-    return () => signal.removeEventListener('abort', listener)
-  },
+  onGone: (listener, c) => onAbort(c.req.raw.signal, listener),
 }
 
 /**
@@ -64,6 +62,7 @@ export function rateLimit<P extends PoliciesInput>(
 
   const middleware: MiddlewareHandler = async (c, next) => {
     const ruling = await limit.decide(c)
+    if (ruling === CLIENT_LEFT) return new Response(null, { status: CLIENT_LEFT_STATUS })
     if (ruling === undefined) {
       await next()
       return undefined

@@ -15,6 +15,7 @@ import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { RateLimitInfo } from './request/rate-limit-info.js'
 import type { Refused } from './request/refused.js'
+import { CLIENT_LEFT } from './request/ruling.js'
 
 export type * from './public-types.js'
 
@@ -69,6 +70,7 @@ export function rateLimit<P extends PoliciesInput>(
   const serve = async (listener: Listener, req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const decided = limit.decide(req, res)
     const ruling = decided instanceof Promise ? await decided : decided
+    if (ruling === CLIENT_LEFT) return
     if (ruling !== undefined) {
       ruling.attachTo(req, propertyName)
       writeFields(ruling, res)
@@ -90,8 +92,6 @@ export function rateLimit<P extends PoliciesInput>(
 
 /** There is no framework to tell, and a promise that nobody waits for would end the process. */
 function fail(res: ServerResponse, error: unknown): void {
-  // Whoever left while held back has no answer to wait for.
-  if (res.destroyed && error instanceof Error && error.name === 'AbortError') return
   warnProcess(`a request failed: ${error instanceof Error ? error.message : String(error)}`, error)
   if (res.headersSent) {
     res.destroy()

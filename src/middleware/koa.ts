@@ -6,6 +6,7 @@ import type { RequestOptions, RouteRate } from './options/request-options.js'
 import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { Refused } from './request/refused.js'
+import { CLIENT_LEFT } from './request/ruling.js'
 
 export type * from './public-types.js'
 
@@ -52,6 +53,7 @@ export function rateLimit<P extends PoliciesInput>(
 
   const middleware = async (ctx: Context, next: Next): Promise<void> => {
     const ruling = await limit.decide(ctx)
+    if (ruling === CLIENT_LEFT) return
     if (ruling !== undefined) {
       ruling.attachTo(ctx.state, propertyName)
       writeFields(ruling, ctx.res)

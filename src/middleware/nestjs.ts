@@ -9,6 +9,7 @@ import type { RequestOptions, RouteRate } from './options/request-options.js'
 import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { Refused } from './request/refused.js'
+import { CLIENT_LEFT, CLIENT_LEFT_STATUS } from './request/ruling.js'
 
 export type * from './public-types.js'
 
@@ -111,6 +112,7 @@ export function rateLimitGuard<P extends PoliciesInput>(
   const canActivate = async (context: ExecutionContext): Promise<boolean> => {
     if (isSkipped(context)) return true
     const ruling = await limit.decide(context)
+    if (ruling === CLIENT_LEFT) throw new HttpException('the client left', CLIENT_LEFT_STATUS)
     if (ruling === undefined) return true
     const response = responseOf(context)
     ruling.attachTo(requestOf(context), propertyName)

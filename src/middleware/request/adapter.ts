@@ -24,6 +24,6 @@ export interface RequestAdapter<A extends readonly unknown[], R> {
   readonly framework?: FrameworkAddress<A>
   /** Status of a response that is finished. */
   statusOf(response: R): number
-  /** Calls the listener when the client is gone. @returns what takes it away again */
+  /** Calls the listener when the client is gone, at once where it is. @returns what takes it away again */
   onGone(listener: () => void, ...args: A): () => void
 }

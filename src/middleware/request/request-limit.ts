@@ -10,7 +10,7 @@ import type { RequestAdapter } from './adapter.js'
 import { HoldBack } from './hold-back.js'
 import { RateLimitInfo } from './rate-limit-info.js'
 import { decidedGround, lastingGround, refuse } from './refusal.js'
-import { Ruling, type WriteDecision } from './ruling.js'
+import { CLIENT_LEFT, type Ruled, Ruling, type WriteDecision } from './ruling.js'
 import { Settlement } from './settlement.js'
 import { Shadow, type ShadowCounts } from './shadow.js'
 import { SubjectAddress } from './subject-address.js'
@@ -60,10 +60,8 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
   /**
    * Decides a request, without a promise where none is needed. Throws, or rejects with, what a function of the options throws
    * and the errors of a limiter.
-   *
-   * @returns undefined for a request that is not limited
    */
-  decide(...args: A): Awaitable<Ruling<A, R> | undefined> {
+  decide(...args: A): Awaitable<Ruled<A, R>> {
     const check = this.#direct
     if (check === undefined) return this.#decideFully(args)
     const { policy, key } = check
@@ -86,12 +84,12 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     }
   }
 
-  async #decideOne(check: CheckOptions<A, R>, key: Awaitable<Subject>, args: A): Promise<Ruling<A, R>> {
+  async #decideOne(check: CheckOptions<A, R>, key: Awaitable<Subject>, args: A): Promise<Ruled<A, R>> {
     const subject = wellFormed(key instanceof Promise ? await key : key)
     return this.#rule(await this.limiter.check(check.policy, subject), [check], args)
   }
 
-  async #decideFully(args: A): Promise<Ruling<A, R> | undefined> {
+  async #decideFully(args: A): Promise<Ruled<A, R>> {
     const { skip, allow, deny, checks } = this.config
     if (skip !== undefined && (await skip(...args))) return undefined
     if (allow !== undefined || deny !== undefined) {
@@ -116,6 +114,7 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
       return watching.isEmpty ? undefined : new Ruling(undefined, undefined, undefined, watching)
     try {
       const decision = await this.#checkOrWait(first, items, args)
+      if (decision === undefined) return CLIENT_LEFT
       const deciding = items.map(({ check }) => check)
       return await this.#rule(decision, deciding, args, watching)
     } catch (error) {
@@ -131,15 +130,14 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     checks: readonly CheckOptions<A, R>[],
     args: A,
     settlement?: Settlement<A, R>,
-  ): Promise<Ruling<A, R>> {
+  ): Promise<Ruled<A, R>> {
     if (!decision.allowed) {
       const info = new RateLimitInfo(decision, nowMs())
       const refused = await refuse(decidedGround(decision), this.config, args)
       return new Ruling(info, this.#writeFields, refused, undefined)
     }
-    if (decision.delayMs > 0 && this.config.maxWait === undefined) {
-      await this.#holdBack.untilItsTurn(decision, args)
-    }
+    const isHeldBack = decision.delayMs > 0 && this.config.maxWait === undefined
+    if (isHeldBack && !(await this.#holdBack.untilItsTurn(decision, args))) return CLIENT_LEFT
     return this.#admit(decision, this.#settlementOf(checks, decision, args, settlement))
   }
 
@@ -180,7 +178,8 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     }
   }
 
-  #checkOrWait(first: Item<A, R>, items: readonly Item<A, R>[], args: A): Promise<Decision> {
+  /** Undefined where the client has left while it waited. */
+  #checkOrWait(first: Item<A, R>, items: readonly Item<A, R>[], args: A): Promise<Decision | undefined> {
     const { maxWait } = this.config
     if (maxWait !== undefined) return this.#holdBack.wait(items.map(toCheckItem), maxWait, args)
     return items.length === 1 ? this.#check(first) : this.limiter.checkAll(items.map(toCheckItem))

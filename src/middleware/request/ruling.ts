@@ -7,6 +7,15 @@ import type { Settlement } from './settlement.js'
 /** Tells what clients are told of a decision. @param nowMs ms since the Unix epoch */
 export type WriteDecision = (decision: Decision, nowMs: number, set: SetField) => void
 
+/** The client left while it was held back: there is nobody to answer, and nothing to be done. */
+export const CLIENT_LEFT = Symbol('the client left')
+
+/** Status of what is answered to a client that left, where something has to be: as nginx logs it. */
+export const CLIENT_LEFT_STATUS = 499
+
+/** What is decided of a request; undefined: it is not limited. */
+export type Ruled<A extends readonly unknown[], R> = Ruling<A, R> | typeof CLIENT_LEFT | undefined
+
 /** What becomes of a request. */
 export class Ruling<A extends readonly unknown[], R> {
   readonly #settlement: Settlement<A, R> | undefined

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createTestLimiter } from '../../../src/testing/create-test-limiter.js'
 import { FRAMEWORKS, type Running, type Setup } from './support/frameworks.js'
 
@@ -83,6 +83,35 @@ describe.each(Object.keys(FRAMEWORKS))('a limit in %s', framework => {
     const resetAt = Number(waited.headers.get(backpressureHeader))
     expect(resetAt).toBeGreaterThan(Date.UTC(2020) / 1000)
     expect(server?.handled()).toBe(2)
+  })
+
+  test.each([
+    ['waits in line', '1/m', '60s'],
+    [
+      'is held back',
+      { algorithm: 'leaky_bucket', limit: 1, window: '1h', burst: 2, mode: 'shape' },
+      undefined,
+    ],
+  ] as const)('a client that leaves while it %s is no error of anybody', async (_how, policy, maxWait) => {
+    const { limiter } = createTestLimiter({ policies: { api: policy } })
+    await start({ limiter, policy: 'api', keyHeader: 'x-user', ...(maxWait !== undefined && { maxWait }) })
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const user = { 'x-user': 'ada' }
+    expect(await statuses(1, '/', user)).toEqual([200])
+    const client = new AbortController()
+    const told: string[] = []
+    limiter.on('decision', ({ call }) => told.push(call))
+    const leaving = fetch(`${server?.url}/`, { headers: user, signal: client.signal })
+    // The shaped one has its decision by then, and gives it back; who waits in line has none.
+    while (maxWait === undefined ? told.length < 1 : limiter.metrics().waiting < 1) await turn()
+    client.abort()
+    await expect(leaving).rejects.toThrow('aborted')
+    while (maxWait === undefined ? told.length < 2 : limiter.metrics().waiting > 0) await turn()
+    for (let i = 0; i < 10; i++) await turn()
+    expect(server?.handled()).toBe(1)
+    expect(server?.failed()).toBe(0)
+    expect(warned).not.toHaveBeenCalled()
+    warned.mockRestore()
   })
 
   test('tells by draft 11 the policy that decided', async () => {

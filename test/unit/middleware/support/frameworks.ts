@@ -6,7 +6,7 @@ import { type CanActivate, Controller, Get, type INestApplication, Module, Req, 
 import { type AbstractHttpAdapter, APP_GUARD, NestFactory } from '@nestjs/core'
 import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
-import express from 'express'
+import express, { type NextFunction, type Request, type Response } from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
 import Koa from 'koa'
@@ -52,6 +52,8 @@ export interface Running {
   readonly shadow: Readonly<Record<string, ShadowCounts>>
   /** Requests that reached a handler. */
   handled(): number
+  /** Errors that the framework was told of. */
+  failed(): number
   stop(): Promise<void>
 }
 
@@ -90,6 +92,7 @@ function answerTo(path: string, remaining: number | undefined): Answer {
 
 class Handled {
   count = 0
+  failed = 0
   answer(path: string, remaining: number | undefined): Answer {
     this.count++
     return answerTo(path, remaining)
@@ -110,6 +113,7 @@ async function running(
       return limit.shadow
     },
     handled: () => handled.count,
+    failed: () => handled.failed,
     async stop() {
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))
@@ -127,6 +131,10 @@ async function startExpress(setup: Setup): Promise<Running> {
   app.use((req, res) => {
     const { status, body } = handled.answer(req.path, req.rateLimit?.remaining)
     res.status(status).send(body)
+  })
+  app.use((error: unknown, _req: Request, _res: Response, next: NextFunction) => {
+    handled.failed++
+    next(error)
   })
   return running(createServer(app), handled, limit, setup)
 }
@@ -147,6 +155,9 @@ async function startFastify(setup: Setup): Promise<Running> {
   const app = fastify()
   const limit = limitFastify(optionsOf(setup, name => request => ofMessage(name)(request.raw)))
   app.addHook('onRequest', limit)
+  app.addHook('onError', async () => {
+    handled.failed++
+  })
   app.all('/*', (request, reply) => {
     const { status, body } = handled.answer(request.url, request.rateLimit?.remaining)
     reply.code(status).send(body)
@@ -158,7 +169,7 @@ async function startFastify(setup: Setup): Promise<Running> {
 async function startKoa(setup: Setup): Promise<Running> {
   const handled = new Handled()
   const app = new Koa()
-  app.silent = true
+  app.on('error', () => handled.failed++)
   const limit = limitKoa(optionsOf(setup, name => ctx => ofMessage(name)(ctx.req)))
   app.use(limit)
   app.use(ctx => {
@@ -174,7 +185,10 @@ async function startHono(setup: Setup): Promise<Running> {
   const app = new Hono()
   const limit = limitHono(optionsOf(setup, name => c => c.req.header(name)))
   app.use(limit)
-  app.onError((_error, c) => c.text('failed', 500))
+  app.onError((_error, c) => {
+    handled.failed++
+    return c.text('failed', 500)
+  })
   app.all('*', c => {
     const { status, body } = handled.answer(c.req.path, c.get('rateLimit')?.remaining)
     return c.newResponse(body, status as 200 | 401)
@@ -187,19 +201,23 @@ async function startHono(setup: Setup): Promise<Running> {
 /** Handlers of Request and Response behind the same server, which tells them the address. */
 async function startFetch(setup: Setup): Promise<Running> {
   const handled = new Handled()
-  const options = optionsOf<[Request, string | undefined]>(
+  const options = optionsOf<[globalThis.Request, string | undefined]>(
     setup,
     name => request => request.headers.get(name) ?? undefined,
   )
-  const address = setup.trustProxy === undefined ? { address: (_: Request, peer?: string) => peer } : {}
+  const address =
+    setup.trustProxy === undefined ? { address: (_: globalThis.Request, peer?: string) => peer } : {}
   const limit = limitFetch<[string | undefined]>({ ...options, ...address })
   const handle = limit(request => {
     const { status, body } = handled.answer(new URL(request.url).pathname, rateLimitOf(request)?.remaining)
-    return new Response(body, { status })
+    return new globalThis.Response(body, { status })
   })
   const server = serve({
-    fetch: async (request: Request, { incoming }: { incoming: IncomingMessage }) =>
-      handle(request, incoming.socket.remoteAddress).catch(() => new Response('failed', { status: 500 })),
+    fetch: async (request: globalThis.Request, { incoming }: { incoming: IncomingMessage }) =>
+      handle(request, incoming.socket.remoteAddress).catch(() => {
+        handled.failed++
+        return new globalThis.Response('failed', { status: 500 })
+      }),
     port: 0,
     hostname: '127.0.0.1',
   } as Parameters<typeof serve>[0]) as Server
@@ -232,8 +250,13 @@ const startNest =
       response.status(status).send(body)
     })
     await app.listen(0, '127.0.0.1')
-    const ran = await running(app.getHttpServer() as Server, handled, limit, setup)
-    return { ...ran, stop: () => app.close() }
+    const server: Server = app.getHttpServer()
+    const ran = await running(server, handled, limit, setup)
+    const stop = () => {
+      server.closeAllConnections()
+      return app.close()
+    }
+    return { ...ran, stop }
   }
 
 /** Written without the syntax of decorators, which cannot be stripped. */
