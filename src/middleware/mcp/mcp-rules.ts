@@ -90,14 +90,12 @@ function readRules(options: McpLimitOptions): Rules {
   const policies: Record<string, PolicyInput> = {}
   const names: Partial<Record<Family, Record<string, string>>> = {}
   for (const family of FAMILIES) {
-    const limits = options[family]
-    if (limits === undefined) continue
-    names[family] = {}
-    for (const [pattern, limit] of Object.entries(limits)) {
-      const policy = `${prefix}.${family}.${pattern}`
-      policies[policy] = policyOf(limit)
-      names[family][pattern] = policy
-    }
+    const limits = Object.entries(options[family] ?? {})
+    if (limits.length === 0) continue
+    const policyName = (pattern: string) => `${prefix}.${family}.${pattern}`
+    for (const [pattern, limit] of limits) policies[policyName(pattern)] = policyOf(limit)
+    // Not by assignment, which a tool of the name `__proto__` would not outlive.
+    names[family] = Object.fromEntries(limits.map(([pattern]) => [pattern, policyName(pattern)]))
   }
   return { prefix, policies, names }
 }

@@ -1,6 +1,8 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
+import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { CallToolRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { limitMcp, type McpLimitOptions } from '../../../src/middleware/mcp.js'
@@ -226,6 +228,22 @@ describe('limitMcp', () => {
     for (const name of ['a{b}', 'a:b', 'a%3Ab', '\u0000', 'x'.repeat(1_000_000), '*', '']) {
       expect(await call(name)).toMatchObject({ isError: true })
       await expect(call(name)).rejects.toEqual(refused())
+    }
+  })
+
+  test('a tool may be called what every object has', async () => {
+    const { limiter } = createTestLimiter({ policies: { unused: '1/s' } })
+    const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty']
+    const server = new Server({ name: 'test', version: '1.0.0' }, { capabilities: { tools: {} } })
+    server.setRequestHandler(CallToolRequestSchema, async () => ({ content: [] }))
+    limitMcp(server, { limiter, tools: Object.fromEntries(names.map(name => [name, '1/m'])) })
+    const client = new Client({ name: 'client', version: '1.0.0' })
+    const [ours, theirs] = InMemoryTransport.createLinkedPair()
+    await Promise.all([server.connect(theirs), client.connect(ours)])
+    ends.push(() => client.close())
+    for (const name of names) {
+      await client.callTool({ name })
+      await expect(client.callTool({ name })).rejects.toEqual(refused({ key: name }))
     }
   })
 
