@@ -127,6 +127,13 @@ describe('the keys of its generations', () => {
       'rl:tool:search:1',
       'rl:acme:tool:search:1',
     ],
+    [
+      { by_tool: { ['__proto__']: '1/s' } },
+      { tool: '__proto__' },
+      'rl:tool:__proto__:1',
+      'rl:tool:__proto__:1',
+      'rl:tool:__proto__:1',
+    ],
     [{ by_user: '1/m' }, { user: 'a:b' }, 'rl:user:a_b:60', 'rl:user:a:b:60', 'rl:user:a:b:60'],
     [
       { by_user: '1/s' },
@@ -201,6 +208,9 @@ describe('what is mended without a trace in the answers', () => {
       /config\.by_user: 60 is not a rate[\s\S]*config\.fail_mode: is 'onStoreFailure'[\s\S]*config\.bye_tool: .*did you mean 'by_tool'/,
     )
     expect(() => gateway({ by_tool: { a: '1/m', ' A': '2/m' } })).toThrow(/' A' stands there twice, as 'a'/)
+    expect(() => gateway({ by_tool: { a: 5 } } as unknown as GatewayConfig)).toThrow(
+      'config.by_tool.a: 5 is not a rate',
+    )
     expect(() => gateway({})).toThrow(/sets no limit/)
     expect(() => gateway({ by_user_per_server: '1/m' }, '0.1.7')).toThrow(
       /unknown to the generation '0\.1\.7'/,

@@ -62,12 +62,18 @@ const rate = z.string(wrong(RATE_ACCEPTED)).transform((text, context): GatewayRa
   return z.NEVER
 })
 
+/** An object as a Map: zod leaves the name `__proto__` out of objects that it reads, and that tool would have no limit. */
+const entriesOf = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? new Map(Object.entries(value))
+    : value
+
 const CONFIG = z.strictObject(
   {
     by_user: rate.nullish(),
     by_user_per_server: rate.nullish(),
     by_tenant: rate.nullish(),
-    by_tool: z.record(z.string(), rate, wrong('an object of rates by tool')).nullish(),
+    by_tool: z.preprocess(entriesOf, z.map(z.string(), rate, wrong('an object of rates by tool'))).nullish(),
     algorithm: z
       .enum(GATEWAY_ALGORITHMS, wrong(`one of ${list(GATEWAY_ALGORITHMS)}`))
       .default('fixed_window'),
@@ -109,7 +115,7 @@ export function readGatewayConfig(config: unknown, generation: unknown = '0.1.12
   if (!read.success || known === undefined) throw refusal(problems)
   const { by_user, by_user_per_server, by_tenant, by_tool, algorithm, redis_key_prefix } = read.data
   const byTool = new Map<string, GatewayRate>()
-  for (const [name, toolRate] of Object.entries(by_tool ?? {})) {
+  for (const [name, toolRate] of by_tool ?? []) {
     const tool = toolName(known, name)
     if (byTool.has(tool)) problems.push(`config.by_tool: ${show(name)} stands there twice, as ${show(tool)}`)
     byTool.set(tool, toolRate)
