@@ -54,10 +54,16 @@ export const layers: readonly Layer[] = [
     paths: ['limiter.ts', 'limiter/', 'lease.ts', 'explain.ts', 'explain/'],
     imports: belowLimiter,
   },
-  // Uses of a limiter stand beside each other and do not know one another.
-  ...['testing', 'replay', 'breaker', 'inbound', 'outbound', 'metrics', 'middleware', 'bullmq', 'compat'].map(
-    name => ({ name, paths: [`${name}/`], imports: belowUses }),
-  ),
+  // What HTTP says of clients and limits: everything that stands before a gateway or a service tells it alike.
+  { name: 'http', paths: ['middleware/address/', 'middleware/headers/'], imports: belowUses },
+  { name: 'inbound', paths: ['inbound/'], imports: [...belowUses, 'http'] },
+  { name: 'middleware', paths: ['middleware/'], imports: [...belowUses, 'http', 'inbound'] },
+  // The other uses of a limiter stand beside each other and do not know one another.
+  ...['testing', 'replay', 'breaker', 'outbound', 'metrics', 'bullmq', 'compat'].map(name => ({
+    name,
+    paths: [`${name}/`],
+    imports: belowUses,
+  })),
   { name: 'cli', paths: ['cli/'], imports: [...belowUses, 'replay', 'compat'] },
   { name: 'index', paths: ['index.ts'], imports: belowUses },
 ]

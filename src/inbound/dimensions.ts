@@ -2,6 +2,7 @@ import { SubjectError } from '../errors.js'
 import { Patterns } from '../policy/patterns.js'
 import type { ScopeRule } from '../scope.js'
 import type { Subject } from '../subject.js'
+import type { CountedAddress } from './counted-address.js'
 import type { GatewayCall } from './identity.js'
 
 /** What of one dimension limits one call. */
@@ -92,12 +93,9 @@ export function toolDimension(policies: Readonly<Record<string, string>>): Dimen
   }
 }
 
-/** Clients whose address is not known share one place, as sessions do that are not known: nobody passes unlimited. */
-const NO_ADDRESS = 'default'
-
-export const addressDimension = (policy: string): Dimension => ({
+export const addressDimension = (policy: string, counted: CountedAddress): Dimension => ({
   name: 'by_address',
-  checkOf: ({ address = NO_ADDRESS }) => ({ policy, subject: address }),
+  checkOf: call => ({ policy, subject: counted.of(call) }),
 })
 
 /** Told why the answer of a scope's function was replaced. */

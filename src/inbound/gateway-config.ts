@@ -1,9 +1,12 @@
 import type { LimiterOptions } from '../limiter/options.js'
 import type { Limiter } from '../limiter/types.js'
+import type { TrustProxy } from '../middleware/address/proxy-trust.js'
+import type { HeaderFormat } from '../middleware/headers/header-writer.js'
 import type { PoliciesInput } from '../policy.js'
 import type { Scope } from '../scope.js'
 import type { FallbackListener, MissingUserWord } from './dimensions.js'
 import type { GatewayLimit, RateAlgorithm } from './read-limits.js'
+import type { Backpressure } from './read-signal.js'
 
 /** What requests are counted by; each is left out, `null`, or a limit. At least one is given. */
 export interface GatewayDimensions {
@@ -50,6 +53,14 @@ export interface GatewayConfig<P extends PoliciesInput = PoliciesInput>
    * Default: `anonymous`.
    */
   readonly missing_user?: MissingUserWord | { readonly limit: GatewayLimit } | undefined
+  /** Proxies whose `forwardedFor` is believed: how many, or their networks (`docs/http.md`). Default: none. */
+  readonly trustProxy?: TrustProxy | undefined
+  /** Bits of an IPv6 address that are one client of `by_address`, 1 to 128; `false`: all. Default: 56. */
+  readonly ipv6Subnet?: number | false | undefined
+  /** What `headersOf` writes: `'x'`, `'draft-6'`, `'draft-7'`, `'draft-11'`, several, or `'none'`. Default: `'x'`. */
+  readonly headers?: HeaderFormat | readonly HeaderFormat[] | undefined
+  /** Waiting instead of refusing, and what clients are told of it. Default: refused at once. */
+  readonly backpressure?: Backpressure | undefined
   /** Decides, instead of a limiter that is made here with the options of `createLimiter` that are given. */
   readonly limiter?: Limiter<P> | undefined
   /** Stands before the names of the policies, for several on one `limiter`: `<name>.by_user`. Default: nothing. */

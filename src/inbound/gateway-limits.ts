@@ -1,12 +1,13 @@
+import { systemClock } from '../core/time.js'
 import { AtOnce } from '../limiter/at-once.js'
 import type { LimiterOptions } from '../limiter/options.js'
 import type { CallOptions, CheckItem, CostOptions, Limiter, MaxWait } from '../limiter/types.js'
 import { createLimiter } from '../limiter.js'
 import type { PoliciesInput } from '../policy.js'
+import { ClientSignal } from './client-signal.js'
 import type { GatewayConfig } from './gateway-config.js'
 import { type GatewayRequest, identifyRequest } from './identity.js'
-import { LIMITER_OPTIONS, readGatewaySetup } from './read-config.js'
-import type { GatewaySetup } from './setup-builder.js'
+import { type GatewaySetup, LIMITER_OPTIONS, readGatewaySetup } from './read-config.js'
 import { DecidedVerdict, type GatewayVerdict, UNLIMITED } from './verdict.js'
 
 /** What a call takes besides the request. */
@@ -19,13 +20,19 @@ export interface GatewayLimits extends AsyncDisposable {
   /** How often the function of a scope threw, or answered no text, and the request counted as `default`. */
   readonly fallbacks: number
   /**
-   * Takes `cost` units from every limit that applies if all of them have them, else from none.
+   * Takes `cost` units from every limit that applies if all of them have them, else from none. With
+   * `backpressure.wait_for_capacity` it waits as `wait` does.
    *
    * @throws SubjectError where a part of the request is no text, or missing where it must not be; nothing is charged
    */
   check(request: GatewayRequest, options?: GatewayCallOptions): Promise<GatewayVerdict>
   /** As `check`, but where it would be refused it waits until it passes, for at most `maxWait`. */
   wait(request: GatewayRequest, options?: GatewayCallOptions & MaxWait): Promise<GatewayVerdict>
+  /**
+   * The header fields that tell a client of a verdict, as `headers` and `backpressure` say: none where nothing limits the
+   * request.
+   */
+  headersOf(verdict: GatewayVerdict): Readonly<Record<string, string>>
   /** Closes the limiter if it was made here; yours stays open. */
   close(): Promise<void>
 }
@@ -49,6 +56,7 @@ class DimensionedLimits implements GatewayLimits {
   readonly #limiter: AtOnce
   readonly #ownsLimiter: boolean
   readonly #setup: GatewaySetup
+  readonly #signal: ClientSignal
   #fallbacks = 0
 
   constructor(config: GatewayConfig) {
@@ -60,6 +68,7 @@ class DimensionedLimits implements GatewayLimits {
     this.#ownsLimiter = config.limiter === undefined
     this.limiter = config.limiter?.define(policies) ?? createLimiter({ ...limiterOptions(config), policies })
     this.#limiter = new AtOnce(this.limiter)
+    this.#signal = new ClientSignal(this.#setup.signal, this.limiter, config.clock ?? systemClock)
   }
 
   get fallbacks(): number {
@@ -70,19 +79,29 @@ class DimensionedLimits implements GatewayLimits {
     const items = this.#itemsOf(request, options)
     const [first] = items
     if (first === undefined) return UNLIMITED
+    const { maxWait, dimensionOf } = this.#setup
+    if (maxWait !== undefined) {
+      return new DecidedVerdict(await this.limiter.waitAll(items, { maxWait, ...options }), dimensionOf)
+    }
     // What a single policy limits takes half as long as a list of one.
     const asked =
       items.length === 1
         ? this.#limiter.check(first.policy, first.subject, options)
         : this.#limiter.checkAll(items, options.signal)
     const decision = asked instanceof Promise ? await asked : asked
-    return new DecidedVerdict(decision, this.#setup.dimensionOf)
+    return new DecidedVerdict(decision, dimensionOf)
   }
 
   async wait(request: GatewayRequest, options: GatewayCallOptions & MaxWait = {}): Promise<GatewayVerdict> {
     const items = this.#itemsOf(request, options)
     if (items.length === 0) return UNLIMITED
-    return new DecidedVerdict(await this.limiter.waitAll(items, options), this.#setup.dimensionOf)
+    const { maxWait, dimensionOf } = this.#setup
+    const waiting = maxWait === undefined ? options : { maxWait, ...options }
+    return new DecidedVerdict(await this.limiter.waitAll(items, waiting), dimensionOf)
+  }
+
+  headersOf({ decision }: GatewayVerdict): Readonly<Record<string, string>> {
+    return decision === undefined ? {} : this.#signal.fieldsOf(decision)
   }
 
   async close(): Promise<void> {

@@ -24,8 +24,10 @@ export interface GatewayRequest {
   /** Of the endpoint: the route, so that callers do not choose how many there are. */
   readonly url?: string | null | undefined
   readonly session?: string | null | undefined
-  /** Of the client. */
+  /** Of who is connected to the gateway: the client, or a proxy. */
   readonly address?: string | null | undefined
+  /** `X-Forwarded-For`, as it came. Read as far as `trustProxy` says. */
+  readonly forwardedFor?: string | readonly string[] | null | undefined
 }
 
 /** A request whose parts are text that is not blank, or undefined. `tool` is that of a prompt, too. */
@@ -38,6 +40,7 @@ export interface GatewayCall extends ScopedCall {
   readonly url: string | undefined
   readonly session: string | undefined
   readonly address: string | undefined
+  readonly forwardedFor: string | undefined
 }
 
 /** In place of a policy: what is wrong concerns all of them. */
@@ -66,6 +69,7 @@ export function identifyRequest(request: GatewayRequest): GatewayCall {
     url: textOf('url', request.url),
     session: textOf('session', request.session),
     address: textOf('address', request.address),
+    forwardedFor: headerOf('forwardedFor', request.forwardedFor),
   }
 }
 
@@ -89,6 +93,10 @@ function textOf(part: string, value: unknown): string | undefined {
   if (typeof value !== 'string') throw notText(part, value)
   return value.trim() || undefined
 }
+
+/** A header that came several times is one list. */
+const headerOf = (part: string, value: unknown): string | undefined =>
+  textOf(part, Array.isArray(value) ? value.join(',') : value)
 
 const USER_PARTS = ['email', 'id', 'sub'] as const
 

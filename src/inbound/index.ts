@@ -5,5 +5,6 @@ export { createGatewayLimits, type GatewayCallOptions, type GatewayLimits } from
 export type { GatewayRequest, GatewayUser } from './identity.js'
 export { loadGatewayConfig } from './load-gateway-config.js'
 export type { GatewayLimit, RateAlgorithm } from './read-limits.js'
+export type { Backpressure } from './read-signal.js'
 export type { Strategy } from './strategies.js'
 export type { DimensionState, GatewayVerdict } from './verdict.js'

@@ -11,6 +11,15 @@ import { findProblems } from './read-config.js'
 
 const anything = z.unknown().optional()
 
+/** Ours that a file can hold and that are no limits. */
+const SETTINGS = {
+  missing_user: anything,
+  trustProxy: anything,
+  ipv6Subnet: anything,
+  headers: anything,
+  backpressure: anything,
+}
+
 /** What may stand in the file: the options of that gateway, and those of ours that a file can hold. */
 const FILE = z.strictObject({
   by_user: anything,
@@ -23,7 +32,7 @@ const FILE = z.strictObject({
   by_session: anything,
   by_address: anything,
   custom: anything,
-  missing_user: anything,
+  ...SETTINGS,
   algorithm: ALGORITHM,
   ...BACKEND,
 })
@@ -86,12 +95,14 @@ function readLimits(file: Readonly<Record<string, unknown>>, report: Report): Ga
   }
   for (const [name, value] of Object.entries(file)) {
     if (!OPTIONS.includes(name) || name === 'algorithm' || BACKEND_OPTIONS.includes(name)) continue
-    limits[name] =
-      name === 'by_tool' && isRecord(value)
-        ? Object.fromEntries(
-            Object.entries(value).map(([tool, limit]) => [tool, readLimit(limit, at(name, tool))]),
-          )
-        : readLimit(value, name)
+    if (Object.hasOwn(SETTINGS, name)) {
+      limits[name] = value
+    } else if (name === 'by_tool' && isRecord(value)) {
+      const tools = Object.entries(value).map(([tool, limit]) => [tool, readLimit(limit, at(name, tool))])
+      limits[name] = Object.fromEntries(tools)
+    } else {
+      limits[name] = readLimit(value, name)
+    }
   }
   return limits
 }

@@ -4,13 +4,20 @@ import { GUARD_OPTIONS } from '../engine/guard-options.js'
 import { PolicyError, type Problem } from '../errors.js'
 import { LOG_OPTIONS } from '../events/logger.js'
 import { WAITING_OPTIONS } from '../limiter/waiting-options.js'
+import { readSubnet } from '../middleware/address/address-key.js'
+import { readProxyTrust } from '../middleware/address/proxy-trust.js'
+import { readHeaderFormats } from '../middleware/headers/header-writer.js'
 import { isRecord, type Report } from '../policy/read-limit.js'
 import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
 import { option } from '../policy/schema.js'
 import { readWord } from '../policy/values.js'
+import type { DurationText } from '../policy.js'
+import type { SignalRules } from './client-signal.js'
 import { type FallbackListener, MISSING_USER_WORDS } from './dimensions.js'
+import type { GatewayConfig } from './gateway-config.js'
 import { RATE_ALGORITHMS } from './read-limits.js'
-import { type GatewaySetup, type MissingUser, SetupBuilder } from './setup-builder.js'
+import { readBackpressure, readSignal } from './read-signal.js'
+import { type Dimensions, type MissingUser, SetupBuilder } from './setup-builder.js'
 
 function readMissingUser(value: unknown): MissingUser | Refusal {
   if (!isRecord(value)) return readWord(MISSING_USER_WORDS)(value)
@@ -25,6 +32,16 @@ const ofType = (accepted: string) => ({
   error: ({ input }: { readonly input?: unknown }) => `${show(input)} is not ${accepted}`,
 })
 const anything = z.unknown().optional()
+
+/** A configuration, read. */
+export interface GatewaySetup extends Dimensions {
+  readonly signal: SignalRules
+  /** Undefined: refused at once. */
+  readonly maxWait: DurationText | undefined
+}
+
+/** As of a limiter. */
+const DEFAULT_MAX_WAIT = '5s'
 
 const CONFIG = z.strictObject({
   by_user: anything,
@@ -43,6 +60,10 @@ const CONFIG = z.strictObject({
   missing_user: option(readMissingUser).default('anonymous'),
   name: z.string(ofType('a text')).min(1, ofType('a name')).optional(),
   limiter: anything,
+  trustProxy: option(readProxyTrust).optional(),
+  ipv6Subnet: option(readSubnet).optional(),
+  headers: option(readHeaderFormats).optional(),
+  backpressure: option(readBackpressure).optional(),
   onFallback: z
     .custom<FallbackListener>(value => typeof value === 'function', ofType('a function'))
     .optional(),
@@ -87,9 +108,17 @@ function read(config: unknown, onFallback: FallbackListener) {
   for (const issue of error?.issues ?? []) problems.push(...problemsOf(issue, config))
   if (config.limiter !== undefined) checkLimiter(config, report)
   // Limits are looked at even where an option could not be read, so that one report has everything.
-  const { algorithm = 'gcra', missing_user = 'anonymous', name } = data ?? {}
-  const builder = new SetupBuilder({ algorithm, missingUser: missing_user, name }, onFallback, report)
-  return { setup: builder.build(config), problems }
+  const { algorithm = 'gcra', missing_user = 'anonymous', name, backpressure = {} } = data ?? {}
+  const address = { trusts: data?.trustProxy, prefixBits: data?.ipv6Subnet }
+  const builder = new SetupBuilder(
+    { address, algorithm, missingUser: missing_user, name },
+    onFallback,
+    report,
+  )
+  const signal = readSignal(config.headers as GatewayConfig['headers'], backpressure, report)
+  const { wait_for_capacity, max_wait = DEFAULT_MAX_WAIT } = backpressure
+  const maxWait = wait_for_capacity === true ? max_wait : undefined
+  return { setup: { ...builder.build(config), signal, maxWait }, problems }
 }
 
 /** Another limiter has its own store and settings already. */

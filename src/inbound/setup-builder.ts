@@ -2,6 +2,7 @@ import { isRecord, type Report } from '../policy/read-limit.js'
 import { at, Refusal, show } from '../policy/refusal.js'
 import type { PoliciesInput, PolicyInput } from '../policy.js'
 import { readScope, type ScopeName, type ScopeRule } from '../scope.js'
+import { type AddressRules, CountedAddress } from './counted-address.js'
 import {
   addressDimension,
   COUNTED_BY,
@@ -18,8 +19,8 @@ import {
 import { toolName } from './identity.js'
 import { type RateAlgorithm, readGatewayLimit } from './read-limits.js'
 
-/** A configuration, read. */
-export interface GatewaySetup {
+/** What requests are counted by, read. */
+export interface Dimensions {
   /** Every dimension that is limited, in the order in which decisions have them. */
   readonly dimensions: readonly Dimension[]
   readonly policies: PoliciesInput
@@ -30,6 +31,7 @@ export interface GatewaySetup {
 export type MissingUser = MissingUserWord | { readonly limit: unknown }
 
 interface Settings {
+  readonly address: AddressRules
   readonly algorithm: RateAlgorithm
   readonly missingUser: MissingUser
   readonly name: string | undefined
@@ -67,14 +69,16 @@ export class SetupBuilder {
     this.#report = report
   }
 
-  build(config: Readonly<Record<string, unknown>>): GatewaySetup {
+  build(config: Readonly<Record<string, unknown>>): Dimensions {
     this.#addUsers(config)
     this.#add('by_tenant', config.by_tenant, COUNTED_BY.by_tenant, tenantDimension)
     this.#addTools(config.by_tool)
     for (const [dimension, scope] of Object.entries(SCOPES)) {
       this.#addScope(dimension, dimension, config[dimension], readScope(scope) as ScopeRule)
     }
-    this.#add('by_address', config.by_address, undefined, addressDimension)
+    this.#add('by_address', config.by_address, undefined, policy =>
+      addressDimension(policy, new CountedAddress(this.#settings.address)),
+    )
     const { custom } = config
     if (Array.isArray(custom)) for (const [index, limit] of custom.entries()) this.#addCustom(limit, index)
     this.#assertUsable(config)

@@ -1,5 +1,19 @@
 import ipaddr from 'ipaddr.js'
+import { Refusal, show } from '../../policy/refusal.js'
 import { bareAddress, parseAddress } from './networks.js'
+
+/** Bits of an IPv6 address that are one client where nothing else is said. */
+const PREFIX_BITS = 56
+
+/** How many bits of an IPv6 address are one client; `false`: all. */
+export function readSubnet(value: unknown): number | Refusal {
+  if (value === false) return 128
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 128) return value
+  return new Refusal(
+    `${show(value)} is no length of an IPv6 prefix; write one from 1 to 128, usually 48 to 64, or false; where it ` +
+      `depends on the request, name what to count by yourself`,
+  )
+}
 
 /** Keys kept: parsing an IPv6 address takes as long as a whole check in memory. */
 const REMEMBERED_MAX = 1_000
@@ -11,9 +25,9 @@ export class AddressKeys {
 
   /**
    * @param prefixBits bits of an IPv6 address that are the client's own network, 1 to 128. Whoever rents a server or a line
-   * has a whole network of addresses, and would otherwise be as many clients
+   * has a whole network of addresses, and would otherwise be as many clients. Default: 56
    */
-  constructor(prefixBits: number) {
+  constructor(prefixBits = PREFIX_BITS) {
     this.#prefixBits = prefixBits
   }
 

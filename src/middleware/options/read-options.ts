@@ -41,7 +41,6 @@ export interface RequestConfig<A extends readonly unknown[], R, H> {
 
 /** The policy of a limiter that an adapter makes for itself. */
 const OWN_POLICY = 'default'
-const IPV6_PREFIX_BITS = 56
 const WINDOW_MS = 60_000
 const LIMIT = 5
 /** A request has at most 16 checks, each limit of a policy being one. */
@@ -78,7 +77,7 @@ export function readRequestOptions<A extends readonly unknown[], R, H>(
     deny: denyList,
     trusts: trustProxy,
     address: options.address,
-    addressKeys: new AddressKeys(ipv6Subnet ?? IPV6_PREFIX_BITS),
+    addressKeys: new AddressKeys(ipv6Subnet),
     writeFields: headerWriter(signalsClient ? headers : []),
     signalsClient,
     backpressureHeader: options.backpressureHeader,

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { didYouMean, list, Refusal, show } from '../../policy/refusal.js'
 import { option } from '../../policy/schema.js'
 import { readFlag, readWait } from '../../policy/values.js'
+import { readSubnet } from '../address/address-key.js'
 import { Networks } from '../address/networks.js'
 import { readProxyTrust } from '../address/proxy-trust.js'
 import { readFieldName } from '../headers/backpressure.js'
@@ -32,16 +33,6 @@ export const readLimiter = (value: unknown): unknown | Refusal =>
 function readStatus(value: unknown): number | Refusal {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 400 && value <= 599) return value
   return new Refusal(`${show(value)} is no status of a refusal; write one from 400 to 599`)
-}
-
-/** Bits of an IPv6 address that are one client. */
-function readSubnet(value: unknown): number | Refusal {
-  if (value === false) return 128
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 128) return value
-  return new Refusal(
-    `${show(value)} is no length of an IPv6 prefix; write one from 1 to 128, usually 48 to 64, or false; where it ` +
-      `depends on the request, give a 'key'`,
-  )
 }
 
 const fn = option(readFunction).optional()

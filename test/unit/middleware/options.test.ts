@@ -58,7 +58,7 @@ describe('options that cannot be meant', () => {
     expect(refusal({ limit: 5, statusCode: 1, ipv6Subnet: 500 })).toBe(
       'sluice/http cannot take these options:\n' +
         '  ipv6Subnet: 500 is no length of an IPv6 prefix; write one from 1 to 128, usually 48 to 64, or false; ' +
-        "where it depends on the request, give a 'key'\n" +
+        'where it depends on the request, name what to count by yourself\n' +
         '  statusCode: 1 is no status of a refusal; write one from 400 to 599',
     )
   })
