@@ -5,8 +5,10 @@ const SLOTS = 16_384
 /** Asked this often whether something has come about. */
 const POLL_MS = 20
 /** Nothing that a test waits for takes so long: it has failed. */
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 30_000
 const MIGRATE_TIMEOUT_MS = 5_000
+/** Nodes are told to meet once more after so many looks: some 3 s. */
+const MEET_EVERY_POLLS = 100
 
 export interface StartClusterOptions {
   /** Default: 3. */
@@ -109,8 +111,6 @@ class ProcessCluster implements RedisCluster {
   }
 
   async join(masters: number): Promise<void> {
-    const first = this.nodes[0] as ClusterNode
-    const [, busPort] = (await first.cli('CONFIG', 'GET', 'cluster-port')).split('\n')
     // Epochs of their own from the start: otherwise the nodes would have to settle them one by one. A node takes one only
     // while it knows no other.
     await Promise.all(
@@ -123,22 +123,35 @@ class ProcessCluster implements RedisCluster {
           const to = Math.round(((i + 1) * SLOTS) / masters) - 1
           await command(node, 'CLUSTER', 'ADDSLOTSRANGE', String(from), String(to))
         }
-        if (i > 0) {
-          await command(node, 'CLUSTER', 'MEET', '127.0.0.1', String(first.port), busPort as string)
-        }
       }),
     )
+    await this.#introduce()
     for (const [i, node] of this.nodes.entries()) {
-      await until(`node ${i} knows the others`, async () => {
-        return (
-          (await nodeLines(node)).filter(({ flags }) => !flags.includes('handshake')).length ===
-          this.nodes.length
-        )
-      })
       if (i >= masters)
         await command(node, 'CLUSTER', 'REPLICATE', (this.nodes[i % masters] as ClusterNode).id)
     }
     await this.untilHealthy()
+  }
+
+  /** Resolves when every node knows all others. */
+  async #introduce(): Promise<void> {
+    const [first, ...others] = this.nodes as readonly [ClusterNode, ...ClusterNode[]]
+    const [, busPort] = (await first.cli('CONFIG', 'GET', 'cluster-port')).split('\n')
+    const meet = () =>
+      Promise.all(
+        others.map(node =>
+          command(node, 'CLUSTER', 'MEET', '127.0.0.1', String(first.port), busPort as string),
+        ),
+      )
+    let polls = 0
+    await until('the nodes know each other', async () => {
+      // A node that hears nothing for the node timeout, such as on a machine that stands still, forgets whom it wanted to meet.
+      if (polls++ % MEET_EVERY_POLLS === 0) await meet()
+      const known = await Promise.all(this.nodes.map(nodeLines))
+      return known.every(
+        lines => lines.filter(({ flags }) => !flags.includes('handshake')).length === this.nodes.length,
+      )
+    })
   }
 
   async masters(): Promise<ClusterNode[]> {
