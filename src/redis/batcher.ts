@@ -25,6 +25,8 @@ interface Waiting extends KeyedRequest, DecideOptions {
  *
  * - What is asked for in one turn of the event loop goes out together at the end of that turn; so one request alone
  *   goes out in the turn that asked for it.
+ * - While a batch is under way, so does what all turns of one pass of the event loop ask for: the requests that a busy
+ *   server finds on its connections are one batch.
  * - While batches are under way, the next one goes out too until they fill the window; from then on it waits for a
  *   reply, and grows. So a slow link stays in use, and a busy server gets few and large batches.
  * - What waiting cannot make larger does not wait: a full batch, or one with another injected time behind it.
@@ -86,12 +88,14 @@ export class Batcher {
     return promise
   }
 
-  /** Sends what may go, at the end of this turn: to be called when the state of the client has changed. */
+  /** Sends what may go, soon: to be called when the state of the client has changed. */
   wake(): void {
     if (this.#flushDue) return
     this.#flushDue = true
     // After the microtasks of this turn, and before any input: all that this turn's replies set off comes together.
-    process.nextTick(this.#flush)
+    if (this.#inFlight === 0 || this.#turnTaken) process.nextTick(this.#flush)
+    // After all input that is there: a server's requests come in turns of their own, one for each connection.
+    else setImmediate(this.#flush)
   }
 
   /** Takes no more requests, and resolves when those under way are decided. */

@@ -107,6 +107,16 @@ describe('a batch', () => {
     expect(outcomes[1]?.checks[1]).toMatchObject({ granted: 1, remaining: 999_998 })
   })
 
+  test('is all that one pass of the event loop asks for, turn by turn, while another is under way', async () => {
+    proxy.holdReplies()
+    const turns = numbered(5).map(subject => turn().then(() => ask(subject)))
+    await turn()
+    await turn()
+    expect(sentKeys()).toEqual([['s0'], numbered(4, 1)])
+    proxy.releaseReplies()
+    await Promise.all(turns)
+  })
+
   test('leaves while another is under way, and only the one after that waits, and grows', async () => {
     proxy.holdReplies()
     const first = [ask('a')]
