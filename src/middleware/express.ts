@@ -10,7 +10,7 @@ import {
   settleWhenFinished,
   writeFields,
 } from './node/node-request.js'
-import type { RequestOptions, RouteRate } from './options/request-options.js'
+import type { Awaitable, RequestOptions, RouteRate } from './options/request-options.js'
 import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { RateLimitInfo } from './request/rate-limit-info.js'
@@ -84,20 +84,27 @@ export function rateLimit<P extends PoliciesInput>(
   }
 
   // What the handlers behind `next` throw is not caught here: it is Express' own.
-  const middleware: RequestHandler = (req, res, next) => {
+  const proceed = (ruling: Ruled<Args, Response>, req: Request, res: Response, next: NextFunction): void => {
     let goesOn: boolean
     try {
-      const decided = limit.decide(req, res)
-      if (decided instanceof Promise) {
-        decided.then(ruling => obey(ruling, req, res, next)).then(on => on && next(), next)
-        return
-      }
-      goesOn = obey(decided, req, res, next)
+      goesOn = obey(ruling, req, res, next)
     } catch (error) {
       next(error)
       return
     }
     if (goesOn) next()
+  }
+
+  const middleware: RequestHandler = (req, res, next) => {
+    let decided: Awaitable<Ruled<Args, Response>>
+    try {
+      decided = limit.decide(req, res)
+    } catch (error) {
+      next(error)
+      return
+    }
+    if (decided instanceof Promise) decided.then(ruling => proceed(ruling, req, res, next), next)
+    else proceed(decided, req, res, next)
   }
   return withLimit(middleware, limit)
 }

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import type { PoliciesInput } from '../policy.js'
 import { fastifyBelieves } from './node/framework-trust.js'
 import { forwardedForOf, onGone, peerOf, settleWhenFinished } from './node/node-request.js'
-import type { RequestOptions, RouteRate } from './options/request-options.js'
+import type { Awaitable, RequestOptions, RouteRate } from './options/request-options.js'
 import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { RateLimitInfo } from './request/rate-limit-info.js'
@@ -87,20 +87,33 @@ export function rateLimit<P extends PoliciesInput>(
     return false
   }
 
-  const hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+  // What `done` sets off is not caught here: it is Fastify's own.
+  const proceed = (
+    ruling: Ruled<Args, FastifyReply>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: HookHandlerDoneFunction,
+  ): void => {
     let goesOn: boolean
     try {
-      const decided = limit.decide(request, reply)
-      if (decided instanceof Promise) {
-        decided.then(ruling => obey(ruling, request, reply)).then(on => on && done(), done)
-        return
-      }
-      goesOn = obey(decided, request, reply)
+      goesOn = obey(ruling, request, reply)
     } catch (error) {
       done(error as Error)
       return
     }
     if (goesOn) done()
+  }
+
+  const hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+    let decided: Awaitable<Ruled<Args, FastifyReply>>
+    try {
+      decided = limit.decide(request, reply)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    if (decided instanceof Promise) decided.then(ruling => proceed(ruling, request, reply, done), done)
+    else proceed(decided, request, reply, done)
   }
   return withLimit(hook, limit)
 }

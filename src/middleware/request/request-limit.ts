@@ -1,7 +1,8 @@
 import { systemClock } from '../../core/time.js'
 import type { Decision } from '../../decision.js'
 import { isSluiceError } from '../../errors.js'
-import type { Limiter, SyncLimiter } from '../../limiter/types.js'
+import { AtOnce } from '../../limiter/at-once.js'
+import type { Limiter } from '../../limiter/types.js'
 import type { Subject } from '../../subject.js'
 import { Waits, writeBackpressure } from '../headers/backpressure.js'
 import type { RequestConfig } from '../options/read-options.js'
@@ -34,8 +35,7 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
   readonly #writeFields: WriteDecision
   /** The only check, where there is nothing to ask but its key: most limits are that. */
   readonly #direct: CheckOptions<A, R> | undefined
-  /** The limiter, as long as its store may be in this process: the first call tells. */
-  #sync: Pick<SyncLimiter, 'checkSync'> | undefined
+  readonly #atOnce: AtOnce
 
   constructor(config: RequestConfig<A, R, H>, adapter: RequestAdapter<A, R>) {
     this.config = config
@@ -45,7 +45,7 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     this.#holdBack = new HoldBack(config.limiter, adapter)
     this.#writeFields = fieldsOf(config)
     this.#direct = directCheck(config)
-    this.#sync = 'checkSync' in config.limiter ? (config.limiter as SyncLimiter) : undefined
+    this.#atOnce = new AtOnce(config.limiter)
   }
 
   get limiter(): Limiter {
@@ -66,27 +66,21 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     if (check === undefined) return this.#decideFully(args)
     const { policy, key } = check
     const subject = key === undefined ? this.#address.key(policy, args) : key(...args)
-    if (typeof subject !== 'string') return this.#decideOne(check, subject, args)
-    const decision = this.#checkSync(policy, subject.toWellFormed())
-    if (decision === undefined) return this.#decideOne(check, subject, args)
+    if (typeof subject !== 'string') return this.#decideLater(check, subject, args)
+    const asked = this.#atOnce.check(policy, subject.toWellFormed())
+    if (asked instanceof Promise) return asked.then(decision => this.#ruleOne(decision, check, args))
+    return this.#ruleOne(asked, check, args)
+  }
+
+  async #decideLater(check: CheckOptions<A, R>, key: Awaitable<Subject>, args: A): Promise<Ruled<A, R>> {
+    const subject = wellFormed(key instanceof Promise ? await key : key)
+    return this.#ruleOne(await this.limiter.check(check.policy, subject), check, args)
+  }
+
+  /** Without a promise where the request just goes on. */
+  #ruleOne(decision: Decision, check: CheckOptions<A, R>, args: A): Awaitable<Ruled<A, R>> {
     if (!decision.allowed || decision.delayMs > 0) return this.#rule(decision, [check], args)
     return this.#admit(decision, this.#settlementOf([check], decision, args))
-  }
-
-  /** Undefined where the store has to be asked over a connection. */
-  #checkSync(policy: string, subject: string): Decision | undefined {
-    try {
-      return this.#sync?.checkSync(policy, subject)
-    } catch (error) {
-      if (!isSluiceError(error, 'ERR_SLUICE_SYNC_UNSUPPORTED')) throw error
-      this.#sync = undefined
-      return undefined
-    }
-  }
-
-  async #decideOne(check: CheckOptions<A, R>, key: Awaitable<Subject>, args: A): Promise<Ruled<A, R>> {
-    const subject = wellFormed(key instanceof Promise ? await key : key)
-    return this.#rule(await this.limiter.check(check.policy, subject), [check], args)
   }
 
   async #decideFully(args: A): Promise<Ruled<A, R>> {
