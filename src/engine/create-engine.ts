@@ -10,8 +10,9 @@ import { FileEngine } from './file-engine.js'
 import { KeyValueEngine } from './key-value-engine.js'
 import { isKeyValueStore } from './key-value-store.js'
 import { MemoryEngine } from './memory-engine.js'
-import { assertNotRequired, chooseNative, nativeModeOf } from './native-choice.js'
+import { assertNotRequired, chooseNative, isFasterNatively, nativeModeOf } from './native-choice.js'
 import { NativeMemoryEngine } from './native-memory-engine.js'
+import { openNativeRedis } from './open-native-redis.js'
 import { createRedisEngine } from './redis-engine.js'
 
 /** An engine, and the keys it counts under, for messages. */
@@ -49,19 +50,23 @@ export function createEngine(options: EngineSettings, hooks: EngineHooks = {}): 
   const keys = { ...(prefix !== undefined && { prefix }), ...(shards !== undefined && { shards }) }
   const keyOf = createKeyBuilder(keys)
   const own = { ...(clock !== undefined && { clock }), ...(maxKeys !== undefined && { maxKeys }) }
+  // Listeners come after this call.
+  const onMissing = (message: string) => queueMicrotask(() => onWarning(message, undefined))
   if (store === 'memory') {
-    // Listeners come after this call.
-    const onMissing = (message: string) => queueMicrotask(() => onWarning(message, undefined))
-    const native = chooseNative(mode, limits, onMissing)
+    const native = chooseNative(mode, isFasterNatively(limits), onMissing)
     const engine = native === undefined ? new MemoryEngine(own) : new NativeMemoryEngine(native, own)
     return { engine, keyOf }
   }
-  assertNotRequired(mode)
+  if (isEngine(store) || isKeyValueStore(store) || !isRedisStore(store)) {
+    assertNotRequired(mode, "of all stores only 'memory' and those on Redis have one")
+  }
   if (isEngine(store)) return { engine: store, keyOf }
   if (isKeyValueStore(store)) return { engine: new KeyValueEngine(store, keyOf, clock), keyOf }
   if (isRedisStore(store)) {
-    const batch = onBatch === undefined ? {} : { onBatch }
     const asked = { ...(clock !== undefined && { clock }), ...(shared !== undefined && { shared }) }
+    const batch = onBatch === undefined ? {} : { onBatch }
+    const native = openNativeRedis(store, mode, { ...keys, ...asked, ...batch, keyOf, onWarning, onMissing })
+    if (native !== undefined) return { engine: native, keyOf }
     return { engine: createRedisEngine({ store, ...keys, ...asked, ...batch, onWarning }), keyOf }
   }
   return { engine: new FileEngine({ ...own, ...fileOf(store), onWarning }), keyOf }

@@ -83,6 +83,8 @@ export interface Deferred {
  */
 export interface Caller {
   readonly isGone: boolean
+  /** To be called as soon as he is gone: for an engine that is not there to ask when a request leaves. */
+  onGone?: (() => void) | undefined
 }
 
 /** An engine in this process, which answers without a promise. */

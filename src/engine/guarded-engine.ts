@@ -235,6 +235,7 @@ class Call implements Waiter, Caller, DecideOptions, Deferred {
   isExpired = false
   readonly sentMs: number
   dueMs = 0
+  onGone: (() => void) | undefined = undefined
   readonly #guard: GuardedEngine
   #resolve: (outcome: Outcome | Promise<Outcome>) => void = () => {}
 
@@ -261,6 +262,7 @@ class Call implements Waiter, Caller, DecideOptions, Deferred {
 
   settle(outcome: Outcome | Promise<Outcome>): void {
     this.isSettled = true
+    this.onGone?.()
     this.#resolve(outcome)
   }
 
@@ -282,6 +284,7 @@ class Look implements Waiter, Caller {
   readonly promise: Promise<boolean>
   isSettled = false
   dueMs = 0
+  onGone: (() => void) | undefined = undefined
   readonly #resolve: (answered: boolean) => void
 
   constructor() {
@@ -296,6 +299,7 @@ class Look implements Waiter, Caller {
 
   settle(answered: boolean): void {
     this.isSettled = true
+    this.onGone?.()
     this.#resolve(answered)
   }
 

@@ -40,17 +40,17 @@ let isTold = false
 /**
  * The native module, where it is to decide.
  *
- * @param limits those that will be asked for at first
+ * @param isFaster whether it was measured to be faster for what it will be asked
  * @param onMissing told, once in a process, why TypeScript takes over
  * @throws NativeError when it is required and cannot be had
  */
 export function chooseNative(
   mode: NativeMode,
-  limits: readonly Limit[],
+  isFaster: boolean,
   onMissing: (message: string) => void,
   load: () => Loaded = loadNative,
 ): NativeBinding | undefined {
-  if (mode === 'never' || (mode === 'auto' && !isFasterNatively(limits))) return undefined
+  if (mode === 'never' || (mode === 'auto' && !isFaster)) return undefined
   const { binding, problem } = load()
   if (binding !== undefined) return binding
   if (mode === 'require') throw new NativeError(`the native engine is required, and ${problem}`)
@@ -64,10 +64,15 @@ export function chooseNative(
   return undefined
 }
 
-/** For a store that has no native engine. @throws NativeError when it is required */
-export function assertNotRequired(mode: NativeMode): void {
+/**
+ * For a store that the native engine cannot ask.
+ *
+ * @param reason why, after "the native engine is required, and "
+ * @throws NativeError when it is required
+ */
+export function assertNotRequired(mode: NativeMode, reason: string): void {
   if (mode !== 'require') return
   throw new NativeError(
-    `the native engine is required, and of all stores only 'memory' has one; let native be 'auto', and ${VARIABLE} too`,
+    `the native engine is required, and ${reason}; otherwise let native be 'auto', and ${VARIABLE} too`,
   )
 }

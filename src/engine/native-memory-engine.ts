@@ -43,7 +43,7 @@ export class NativeMemoryEngine implements SyncEngine {
 
   /** @throws OptionError when `maxKeys` is out of its range */
   constructor(
-    { NativeMemory }: NativeBinding,
+    { NativeMemory }: Pick<NativeBinding, 'NativeMemory'>,
     { clock = systemClock, maxKeys = DEFAULT_MAX_KEYS }: MemoryEngineOptions = {},
   ) {
     assertMaxKeys(maxKeys)
@@ -52,7 +52,7 @@ export class NativeMemoryEngine implements SyncEngine {
     const { numbers, text, verdicts } = this.#block
     this.#native = new NativeMemory(maxKeys, numbers, text, verdicts)
     this.#decideBlock = this.#native.decider()
-    this.#places = new PlanPlaces(this.#native)
+    this.#places = new PlanPlaces((place, keyName, row) => this.#native.define(place, keyName, row))
   }
 
   decideOne(

@@ -3,7 +3,9 @@ import { codeAt } from '../core/text.js'
 
 /** Checks that cross in one call at most. A call is as short as it takes to decide so many: some 30 us. */
 const CHECKS = 256
+/** When it is asked, and its checks; behind its ticket, where it is answered later. */
 const REQUEST_LENGTH = 2
+const TICKET_LENGTH = 1
 const CHECK_LENGTH = 6
 /** Status, granted, remaining, wait, reset. */
 export const VERDICT_LENGTH = 5
@@ -20,7 +22,7 @@ const encoder = new TextEncoder()
  * arrays and no objects, because each value that is an argument of a native call costs as much as half a check.
  */
 export class CheckBlock {
-  readonly numbers = new Float64Array(1 + CHECKS * (REQUEST_LENGTH + CHECK_LENGTH))
+  readonly numbers = new Float64Array(1 + CHECKS * (TICKET_LENGTH + REQUEST_LENGTH + CHECK_LENGTH))
   readonly verdicts = new Float64Array(CHECKS * VERDICT_LENGTH)
   text = new Uint8Array(FIRST_TEXT_BYTES)
   /** Requests in the block. */
@@ -30,6 +32,15 @@ export class CheckBlock {
   #numbersEnd = 1
   #textEnd = 0
 
+  /** Numbers and bytes of text that were written. */
+  get numbersEnd(): number {
+    return this.#numbersEnd
+  }
+
+  get textEnd(): number {
+    return this.#textEnd
+  }
+
   /** Whether so many checks and so much text, in UTF-16, can be added. */
   hasRoom(checks: number, textLength: number): boolean {
     return this.#checks + checks <= CHECKS && this.#textEnd + UNIT_BYTES_MAX * textLength <= this.text.length
@@ -38,6 +49,11 @@ export class CheckBlock {
   /** Makes room for so much text in a block that is empty. The module has to be told: `text` is another. */
   grow(textLength: number): void {
     this.text = new Uint8Array(2 * UNIT_BYTES_MAX * textLength)
+  }
+
+  /** Names the next request, so that it can be answered later. */
+  ticket(ticket: number): void {
+    this.numbers[this.#numbersEnd++] = ticket
   }
 
   /** Begins a request; its checks follow. */

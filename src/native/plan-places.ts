@@ -1,5 +1,5 @@
 import { type Plan, planRow } from '../core/plan.js'
-import { type NativeMemory, PLACES } from './binding.js'
+import { PLACES } from './binding.js'
 
 /** What plans are filed by. */
 interface NamedLimit {
@@ -7,20 +7,23 @@ interface NamedLimit {
   readonly slot: number
 }
 
+/** Tells the native module that a plan is at a place. */
+type Define = (place: number, keyName: string, planRow: Float64Array) => void
+
 /** Where the native module has the plans: each crosses once and is a number from then on. */
 export class PlanPlaces {
   /** Another number once all places are given anew: places told before are worth nothing then. */
   generation = 0
 
-  readonly #native: NativeMemory
+  readonly #tell: Define
   readonly #byPlan = new Map<Plan, number>()
   readonly #plans: Plan[] = []
   readonly #keyNames: string[] = []
   /** By `Limit.slot`: the place last asked for. */
   readonly #recent: number[] = []
 
-  constructor(native: NativeMemory) {
-    this.#native = native
+  constructor(tell: Define) {
+    this.#tell = tell
   }
 
   /** Whether so many plans more might not fit, and make all places be given anew. */
@@ -44,7 +47,7 @@ export class PlanPlaces {
   #define({ keyName }: NamedLimit, plan: Plan): number {
     if (this.isFullFor(1)) this.#clear()
     const place = this.#plans.length
-    this.#native.define(place, keyName, Float64Array.from(planRow(plan)))
+    this.#tell(place, keyName, Float64Array.from(planRow(plan)))
     this.#plans.push(plan)
     this.#keyNames.push(keyName)
     this.#byPlan.set(plan, place)

@@ -75,3 +75,10 @@ export function slotOf(key: string): number {
   if (slotsByTag.size < TAGS_MAX) slotsByTag.set(tag, slot)
   return slot
 }
+
+/** Undefined where the keys are in several slots. */
+export function commonSlotOf(keys: readonly string[]): number | undefined {
+  const slot = slotOf(keys[0] as string)
+  for (let i = 1; i < keys.length; i++) if (slotOf(keys[i] as string) !== slot) return undefined
+  return slot
+}

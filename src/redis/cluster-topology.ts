@@ -1,7 +1,7 @@
 import type { Check, DecideOptions, Outcome } from '../engine/engine.js'
 import { ClosedError, type ConnectionLostError } from '../errors.js'
 import { ClusterMap } from './cluster-map.js'
-import { nameOf, slotOf } from './cluster-slots.js'
+import { commonSlotOf, nameOf, slotOf } from './cluster-slots.js'
 import { decideAcrossSlots } from './cross-slot.js'
 import { type Inspection, readInspection } from './inspection.js'
 import { NodeLane, type SlotRequest } from './node-lane.js'
@@ -302,13 +302,6 @@ export class ClusterTopology implements Topology {
     for (const request of this.#early.splice(0)) this.#route(request)
     if (isBroken) this.#refresh()
   }
-}
-
-/** Undefined where the keys are in several slots. */
-function commonSlotOf(keys: readonly string[]): number | undefined {
-  const slot = slotOf(keys[0] as string)
-  for (let i = 1; i < keys.length; i++) if (slotOf(keys[i] as string) !== slot) return undefined
-  return slot
 }
 
 const OUT_OF_SERVICE: ReadonlySet<string> = new Set(['CLUSTERDOWN', 'MASTERDOWN', 'LOADING', 'READONLY'])

@@ -1,4 +1,6 @@
+import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Store } from '../../../src/engine/engine-options.js'
 import { chooseNative, isFasterNatively, nativeModeOf } from '../../../src/engine/native-choice.js'
 import { openEngine } from '../../../src/engine/open-engine.js'
 import { NativeError, OptionError, PolicyError } from '../../../src/errors.js'
@@ -43,7 +45,7 @@ describe('without a module', () => {
 
   test('auto lets TypeScript decide, and tells so once in a process', () => {
     const told: string[] = []
-    const choose = () => chooseNative('auto', LEASES, message => told.push(message), missing)
+    const choose = () => chooseNative('auto', true, message => told.push(message), missing)
     expect([choose(), choose()]).toEqual([undefined, undefined])
     expect(told).toHaveLength(1)
     expect(told[0]).toMatch(/there is no native module for this platform\. TypeScript decides instead/)
@@ -51,14 +53,13 @@ describe('without a module', () => {
 
   test('auto does not even look where TypeScript is faster, and never looks nowhere', () => {
     const look = vi.fn(missing)
-    expect(chooseNative('auto', [perYear], expect.unreachable, look)).toBeUndefined()
-    expect(chooseNative('auto', [], expect.unreachable, look)).toBeUndefined()
-    expect(chooseNative('never', LEASES, expect.unreachable, look)).toBeUndefined()
+    expect(chooseNative('auto', false, expect.unreachable, look)).toBeUndefined()
+    expect(chooseNative('never', true, expect.unreachable, look)).toBeUndefined()
     expect(look).not.toHaveBeenCalled()
   })
 
   test('require fails with the reason', () => {
-    const choose = () => chooseNative('require', [perYear], expect.unreachable, missing)
+    const choose = () => chooseNative('require', false, expect.unreachable, missing)
     expect(choose).toThrow(NativeError)
     expect(choose).toThrow('there is no native module for this platform')
   })
@@ -67,12 +68,21 @@ describe('without a module', () => {
 test('leases alone are what is faster natively whatever the traffic', () => {
   expect(isFasterNatively(LEASES)).toBe(true)
   expect(isFasterNatively([...LEASES, perYear])).toBe(false)
+  expect(isFasterNatively([])).toBe(false)
 })
 
-test.each(['redis://127.0.0.1:1', 'file:/nowhere/limits'])('there is none to require for %s', store => {
+test.each([
+  ['a file', 'file:/nowhere/limits', "of all stores only 'memory' and those on Redis have one"],
+  ['Sentinels', 'redis+sentinel://127.0.0.1:1/primary', 'it knows no Sentinels'],
+  ['a client of the user', new Redis({ lazyConnect: true }), 'a client of yours; give it the address'],
+  ['functions', { url: 'redis://127.0.0.1:1', scripts: 'functions' }, "let scripts be 'evalsha'"],
+  ['an encrypted key', { url: 'rediss://127.0.0.1:1', tls: { passphrase: 'x' } }, 'without a passphrase'],
+  ['another name', { url: 'rediss://127.0.0.1:1', tls: { servername: 'x' } }, 'leave out tls.servername'],
+] satisfies [string, Store, string][])('there is none to require for %s', (_name, store, reason) => {
   const open = () => openEngine({ store, native: 'require' })
   expect(open).toThrow(NativeError)
-  expect(open).toThrow("of all stores only 'memory' has one")
+  expect(open).toThrow(reason)
+  expect(open).toThrow("otherwise let native be 'auto'")
 })
 
 describe.skipIf(withoutNative !== undefined)('with a module', () => {

@@ -171,7 +171,7 @@ test('a failure in the native module is an error of every call it was about', as
       throw new Error('panicked at keys.rs:7; its counters start anew')
     }
   }
-  const engine = new NativeMemoryEngine({ about: () => ({}), NativeMemory: Failing }, {})
+  const engine = new NativeMemoryEngine({ NativeMemory: Failing }, {})
   const asked = ['ada', 'grace'].map(subject => engine.decide([checkOf(perYear, subject)]))
   for (const call of asked) {
     await expect(call).rejects.toThrow(NativeError)

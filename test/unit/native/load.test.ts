@@ -53,8 +53,8 @@ describe.skipIf(withoutNative !== undefined)('a module that was built', () => {
   test('is loaded by the package it was built for, and has what its declaration says', () => {
     const { binding, problem } = load()
     expect(problem).toBeUndefined()
-    expect(binding?.about()).toMatchObject({ interface: 1 })
-    expect(Object.keys(binding ?? {}).sort()).toEqual(['NativeMemory', 'about'])
+    expect(binding?.about()).toMatchObject({ interface: 2 })
+    expect(Object.keys(binding ?? {}).sort()).toEqual(['NativeMemory', 'NativeRedis', 'about'])
     const methods = Object.getOwnPropertyNames(binding?.NativeMemory.prototype).sort()
     expect(methods).toEqual(['attach', 'clear', 'constructor', 'decider', 'define', 'stats'])
   })

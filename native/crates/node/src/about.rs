@@ -3,7 +3,7 @@
 use napi_derive::napi;
 
 /// The layout of the block and the names exported here. `src/native/binding.ts` has the number it speaks.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 /// What this module was built for. The package loads none that was built for another.
 #[napi(object)]

@@ -1,8 +1,8 @@
 //! How checks lie in the memory that JavaScript and this module share. `src/native/check-block.ts` writes it.
 //!
-//! Numbers in: how many requests; then for each request when it is asked (us since the Unix epoch) and its number of checks; and
-//! for each check [`CHECK`] numbers: the place of its plan, op, units, `at`, bytes of the subject, bytes of the lease id
-//! (-1: none). Text, UTF-8, in the order of the checks: subject, lease id. Numbers out: for each check [`VERDICT`] numbers:
+//! Numbers in: how many requests; then for each request when it is asked (us since the Unix epoch) and its number of checks,
+//! both behind the number that its answer will bear where it is answered later (`crate::redis`); and for each check [`CHECK`] numbers: the place of its plan, op, units, `at`, bytes of the subject, bytes of the lease id
+//! (-1: none). Text, UTF-8, in the order of the checks: subject (for Redis: key), lease id. Numbers out: for each check [`VERDICT`] numbers:
 //! status, granted, remaining, wait and reset in us.
 
 use sluice_algorithms::Op;
@@ -50,6 +50,12 @@ impl<'a> BlockReader<'a> {
     pub fn requests(&mut self) -> Result<usize, Malformed> {
         let [requests] = self.take()?;
         Ok(requests as usize)
+    }
+
+    /// The number by which the next request is answered; before it.
+    pub fn ticket(&mut self) -> Result<u32, Malformed> {
+        let [ticket] = self.take()?;
+        Ok(ticket as u32)
     }
 
     /// When the next request is asked, us, and how many checks it has.

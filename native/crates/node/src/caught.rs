@@ -28,8 +28,13 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         // A payload that panics when it is dropped would do so outside of what is caught.
         std::mem::forget(payload);
-        Panicked(PLACE.take())
+        Panicked(last_place())
     })
+}
+
+/// Where this thread has last panicked; empty where it has not since that was asked.
+pub(crate) fn last_place() -> String {
+    PLACE.take()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Plans known at once.
-const PLACES: u32 = 1024;
+pub(crate) const PLACES: u32 = 1024;
 
 /// A clock that shows what it was set to: each request brings its time.
 #[derive(Clone, Default)]
@@ -172,9 +172,7 @@ impl NativeMemory {
     /// Puts a plan at a place, 0 to 1,023. Limits of the same name and algorithm have the same keys.
     #[napi]
     pub fn define(&self, place: u32, name: String, row: &[f64]) -> Result<()> {
-        let row: Option<[f64; PLAN_ROW_LENGTH]> = row.try_into().ok();
-        let plan =
-            row.as_ref().and_then(Plan::from_row).ok_or_else(|| Error::from_reason("the row is not of a plan"))?;
+        let plan = plan_of(row)?;
         if place >= PLACES {
             return Err(Error::from_reason(format!("place {place} is not below {PLACES}")));
         }
@@ -202,6 +200,12 @@ impl NativeMemory {
         let stats = borrow(&self.0)?.engine.stats();
         Ok(NativeStats { keys: stats.keys as u32, evicted: stats.evicted as f64 })
     }
+}
+
+/// Reads a plan.
+pub(crate) fn plan_of(row: &[f64]) -> Result<Plan> {
+    let row: Option<[f64; PLAN_ROW_LENGTH]> = row.try_into().ok();
+    row.as_ref().and_then(Plan::from_row).ok_or_else(|| Error::from_reason("the row is not of a plan"))
 }
 
 /// Runs what may fail in every way. After a panic nobody knows what the keys are worth: they begin anew.

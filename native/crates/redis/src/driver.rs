@@ -1,13 +1,12 @@
 use crate::batch::{Batch, Landing, within};
 use crate::block::{BATCH_CHECKS_MAX, BlockWriter};
 use crate::error::{Error, Failure};
-use crate::lane::{Job, OnChange, Status, Ticket};
+use crate::lane::{Job, LaneSetup, Status, Ticket};
 use crate::link::{Connected, Link};
 use crate::window::FlightWindow;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use redis::ConnectionInfo;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,8 +43,8 @@ enum LinkEvent {
 }
 
 impl LinkState {
-    fn first(info: &ConnectionInfo, address: &Arc<str>) -> Self {
-        let attempt = Box::pin(Connected::connect(info.clone(), Arc::clone(address)));
+    fn first(setup: &LaneSetup, address: &Arc<str>) -> Self {
+        let attempt = Box::pin(Connected::connect(setup.info.clone(), Arc::clone(address), setup.role));
         Self::Connecting { attempt, attempts: 0, down: None }
     }
 
@@ -62,11 +61,8 @@ impl LinkState {
 
 /// Owns the connection and all that waits for it.
 pub(crate) struct Driver {
-    info: ConnectionInfo,
+    setup: LaneSetup,
     address: Arc<str>,
-    /// A batch that is not answered so long ends its connection.
-    answer_max: Duration,
-    on_change: OnChange,
     told: watch::Sender<Status>,
     waiting: Arc<AtomicUsize>,
     link: LinkState,
@@ -84,20 +80,12 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub fn new(
-        info: ConnectionInfo,
-        answer_max: Duration,
-        on_change: OnChange,
-        told: watch::Sender<Status>,
-        waiting: Arc<AtomicUsize>,
-    ) -> Self {
-        let address = info.addr().to_string().into();
+    pub fn new(setup: LaneSetup, told: watch::Sender<Status>, waiting: Arc<AtomicUsize>) -> Self {
+        let address = setup.info.addr().to_string().into();
         Self {
-            link: LinkState::first(&info, &address),
-            info,
+            link: LinkState::first(&setup, &address),
+            setup,
             address,
-            answer_max,
-            on_change,
             told,
             waiting,
             groups: HashMap::new(),
@@ -172,10 +160,10 @@ impl Driver {
         };
         let longest = (BACKOFF_FIRST_MS << (attempts - 1).min(16)).min(BACKOFF_MAX_MS);
         let wait = Duration::from_millis(longest).mul_f64(1.0 - fastrand::f64() / 2.0);
-        let (info, address) = (self.info.clone(), Arc::clone(&self.address));
+        let (info, address, role) = (self.setup.info.clone(), Arc::clone(&self.address), self.setup.role);
         let attempt = Box::pin(async move {
             sleep(wait).await;
-            Connected::connect(info, address).await
+            Connected::connect(info, address, role).await
         });
         self.link = LinkState::Connecting { attempt, attempts, down: Some(error.clone()) };
         self.tell(Status::Down(error));
@@ -183,8 +171,11 @@ impl Driver {
 
     fn tell(&self, status: Status) {
         let stands = matches!(status, Status::Ready);
+        if stands {
+            self.setup.listener.connected();
+        }
         self.told.send_replace(status);
-        (self.on_change)(stands);
+        (self.setup.on_change)(stands);
     }
 
     fn land(&mut self, landing: Landing) {
@@ -273,19 +264,22 @@ impl Driver {
         let checks = block.checks();
         if checks > 0 {
             self.batches += 1;
-            let batch = Batch { tickets, block, connection: self.connections, gathered: true };
-            self.under_way.push(Box::pin(batch.fly(link.clone(), false, self.answer_max)));
+            let queued = self.waiting.load(Ordering::Relaxed);
+            let listener = Arc::clone(&self.setup.listener);
+            let batch = Batch { tickets, block, connection: self.connections, queued: Some(queued), listener };
+            self.under_way.push(Box::pin(batch.fly(link.clone(), false, self.setup.answer_max)));
         }
         checks
     }
 
     fn send_alone(&mut self, link: &Link, job: Job) {
-        let (link, answer_max, connection) = (link.clone(), self.answer_max, self.connections);
+        let (link, answer_max, connection) = (link.clone(), self.setup.answer_max, self.connections);
         match job {
             Job::DecideAlone { ticket, asking } => {
                 let mut block = BlockWriter::default();
                 if ticket.progress.take_off() && block.add(&ticket.request) {
-                    let batch = Batch { tickets: vec![ticket], block, connection, gathered: false };
+                    let listener = Arc::clone(&self.setup.listener);
+                    let batch = Batch { tickets: vec![ticket], block, connection, queued: None, listener };
                     self.under_way.push(Box::pin(batch.fly(link, asking, answer_max)));
                 }
             }

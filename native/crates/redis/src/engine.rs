@@ -2,9 +2,11 @@ use crate::ask::{Ask, Outcome, Request};
 use crate::cluster::Cluster;
 use crate::error::{Error, Failure};
 use crate::key::KeySpace;
-use crate::lane::Lane;
+use crate::lane::{Lane, LaneSetup};
+use crate::listener::{Listener, Nobody};
 use crate::meta::{Agreement, Commands};
-use crate::progress::{CallGuard, Progress};
+use crate::progress::{CallGuard, Caller, Progress};
+use crate::server_check::Role;
 use crate::store::{Place, Store};
 use redis::{Cmd, Value};
 use std::fmt;
@@ -22,20 +24,22 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 pub struct Options {
     /// How long a call waits for its answer, the time included in which the connection is made. Default: 100 ms.
     pub deadline: Duration,
-    /// Told when a request over several slots of a cluster was refused and could not be undone: units stay charged that
-    /// nobody used, until they drain. Default: nobody.
-    pub on_loss: Arc<dyn Fn(&Error) + Send + Sync>,
+    /// False: nobody else counts under these keys, so there is nothing to agree on and no key of it. Default: true.
+    pub shared: bool,
+    /// Who is told what happens beside the answers. Default: nobody.
+    pub listener: Arc<dyn Listener>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { deadline: Duration::from_millis(100), on_loss: Arc::new(|_| {}) }
+        Self { deadline: Duration::from_millis(100), shared: true, listener: Arc::new(Nobody) }
     }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("deadline", &self.deadline).finish_non_exhaustive()
+        let Self { deadline, shared, .. } = self;
+        f.debug_struct("Options").field("deadline", deadline).field("shared", shared).finish_non_exhaustive()
     }
 }
 
@@ -77,7 +81,7 @@ impl RedisEngine {
     ///
     /// `keys`: where the keys of its requests are; all limiters on the same keys have to agree on that.
     pub fn new(store: Store, keys: &KeySpace, options: Options) -> Self {
-        let Options { deadline, on_loss } = options;
+        let Options { deadline, shared, listener } = options;
         let answer_max = ANSWER_MAX.max(deadline.saturating_mul(4));
         let inner = Arc::new_cyclic(|own: &Weak<Inner>| {
             let own = Weak::clone(own);
@@ -94,13 +98,21 @@ impl RedisEngine {
                             on_connect();
                         }
                     };
-                    Topology::Server(Lane::start(info, answer_max, Arc::new(on_change)))
+                    let on_change = Arc::new(on_change);
+                    Topology::Server(Lane::start(LaneSetup {
+                        info,
+                        role: Role::Server,
+                        answer_max,
+                        on_change,
+                        listener,
+                    }))
                 }
                 Place::Cluster { reach, seeds } => {
-                    Topology::Cluster(Cluster::start(reach, seeds, answer_max, on_connect, on_loss))
+                    Topology::Cluster(Cluster::start(reach, seeds, answer_max, on_connect, listener))
                 }
             };
-            Inner { topology, agreement: Agreement::new(keys), deadline, closed: AtomicBool::new(false) }
+            let agreement = if shared { Agreement::new(keys) } else { Agreement::unneeded(keys) };
+            Inner { topology, agreement, deadline, closed: AtomicBool::new(false) }
         });
         Self { inner }
     }
@@ -120,14 +132,27 @@ impl RedisEngine {
     /// As [`decide`](Self::decide); [`Error::Request`] where it is no time between 1985 and 2053.
     pub async fn decide_at(&self, now_us: f64, asks: &[Ask<'_>]) -> Result<Outcome, Error> {
         let inner = &self.inner;
-        let request = Arc::new(Request::new(asks, now_us)?);
-        if inner.closed.load(Ordering::Acquire) {
-            return Err(Error::Closed);
-        }
         // Gives the call up when this future is dropped.
         let guard = CallGuard::default();
+        let request = Arc::new(Request::new(asks, now_us)?);
         let answer = timeout(inner.deadline, inner.decide(&request, &guard.0)).await;
         answer.unwrap_or_else(|_| Err(inner.late(guard.0.give_up())))
+    }
+
+    /// Decides as [`decide_at`](Self::decide_at) does, by the server's clock where `now_us` is 0, and without a deadline: how
+    /// long to wait is the caller's affair, who says so when he leaves. For whoever has deadlines of his own.
+    ///
+    /// # Errors
+    /// As [`decide_at`](Self::decide_at), but [`Error::Timeout`]; [`Error::Closed`] where the caller left before it was sent.
+    pub fn decide_for(
+        &self,
+        caller: &Caller,
+        now_us: f64,
+        asks: &[Ask<'_>],
+    ) -> impl Future<Output = Result<Outcome, Error>> + Send + use<> {
+        let request = Request::new(asks, now_us).map(Arc::new);
+        let (inner, progress) = (Arc::clone(&self.inner), caller.0.clone());
+        async move { inner.decide(&request?, &progress).await }
     }
 
     /// Resolves once the server is connected and agrees, or every master of the cluster is.
@@ -142,6 +167,22 @@ impl RedisEngine {
         self.inner.agree().await
     }
 
+    /// Sends any other command, once, to the server that has the key.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::may_have_charged`] tells whether it may have been executed.
+    pub async fn call(&self, key: &str, command: Cmd) -> Result<Value, Error> {
+        Ok(self.inner.topology.call(key, command).await?)
+    }
+
+    /// By slot, the address of the node that has it, as far as known; empty where there is one server.
+    pub fn slot_owners(&self) -> Vec<Option<String>> {
+        match &self.inner.topology {
+            Topology::Server(_) => Vec::new(),
+            Topology::Cluster(cluster) => cluster.slot_owners(),
+        }
+    }
+
     /// Takes no more requests, and resolves when those under way are answered, but after 2 s at the latest.
     pub async fn close(&self) {
         self.inner.closed.store(true, Ordering::Release);
@@ -154,12 +195,16 @@ impl RedisEngine {
 
 impl Inner {
     async fn decide(&self, request: &Arc<Request>, progress: &Progress) -> Result<Outcome, Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
         if !self.agreement.is_reached() {
             self.agree().await?;
         }
         match &self.topology {
             Topology::Server(lane) => lane.decide(0, request, progress).await.map_err(|refusal| refusal.failure.into()),
-            Topology::Cluster(cluster) => cluster.decide(request, progress).await,
+            // Apart: its many steps would make every call on one server as large.
+            Topology::Cluster(cluster) => Box::pin(cluster.decide(request, progress)).await,
         }
     }
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The address of the store cannot be read.
+    /// The address of the store cannot be read, or leads to what is no server for it.
     #[error("{0}")]
     Address(String),
     /// The request is malformed: no checks or too many, or a plan that cannot cross the wire.
@@ -41,6 +41,14 @@ pub enum Error {
     /// The server could not run the script: not allowed for this user, or disabled.
     #[error("Redis could not run a script: {0}; the user needs EVALSHA, EVAL, SCRIPT LOAD and what the scripts call")]
     Scripting(String),
+    /// The server is too old for the scripts.
+    #[error("Redis at {address} is version {version}; the scripts need 7.0 or later, or Valkey")]
+    Version {
+        /// Of the server.
+        address: String,
+        /// As it says.
+        version: String,
+    },
     /// The answer is no answer of the script. Whether the request was charged is unknown.
     #[error("{0}")]
     Protocol(String),
@@ -83,7 +91,7 @@ impl Error {
             Self::ReadOnly(_) => "ERR_SLUICE_READ_ONLY",
             Self::OutOfMemory(_) => "ERR_SLUICE_OUT_OF_MEMORY",
             Self::Permission(_) => "ERR_SLUICE_PERMISSION",
-            Self::Scripting(_) => "ERR_SLUICE_SCRIPTING",
+            Self::Scripting(_) | Self::Version { .. } => "ERR_SLUICE_SCRIPTING",
             Self::Protocol(_) => "ERR_SLUICE_PROTOCOL",
             Self::MetaMismatch { .. } => "ERR_SLUICE_META_MISMATCH",
             Self::MetaDamaged { .. } => "ERR_SLUICE_META_DAMAGED",

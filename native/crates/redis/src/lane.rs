@@ -1,7 +1,9 @@
 use crate::ask::{Outcome, Request};
 use crate::driver::Driver;
 use crate::error::{Error, Failure};
+use crate::listener::Listener;
 use crate::progress::Progress;
+use crate::server_check::Role;
 use redis::{Cmd, ConnectionInfo, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +27,15 @@ pub(crate) struct Refusal {
     pub failure: Failure,
     /// Requests of the batch that it was in.
     pub batch: usize,
+}
+
+/// The lane has ended without an answer.
+fn unanswered(progress: &Progress) -> Error {
+    if progress.is_sent() {
+        Error::ConnectionLost("the engine was closed before Redis answered".to_owned())
+    } else {
+        Error::Closed
+    }
 }
 
 impl From<Error> for Refusal {
@@ -63,6 +74,17 @@ pub(crate) enum Status {
 /// Told after every change of the connection: whether it stands.
 pub(crate) type OnChange = Arc<dyn Fn(bool) + Send + Sync>;
 
+/// How a lane is made.
+#[derive(Clone)]
+pub(crate) struct LaneSetup {
+    pub info: ConnectionInfo,
+    pub role: Role,
+    /// A batch that is not answered so long ends its connection.
+    pub answer_max: Duration,
+    pub on_change: OnChange,
+    pub listener: Arc<dyn Listener>,
+}
+
 /// The way to one server. What is asked for gathers while the batches under way fill a window, and leaves with the reply that
 /// makes room, or before when a batch is full; where nothing is under way it leaves at once. No timer is involved.
 ///
@@ -76,11 +98,11 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// Starts to connect. To be called within a tokio runtime.
-    pub fn start(info: ConnectionInfo, answer_max: Duration, on_change: OnChange) -> Self {
+    pub fn start(setup: LaneSetup) -> Self {
         let (inbox, jobs) = mpsc::unbounded_channel();
         let (told, status) = watch::channel(Status::Connecting);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let driver = Driver::new(info, answer_max, on_change, told, Arc::clone(&waiting));
+        let driver = Driver::new(setup, told, Arc::clone(&waiting));
         tokio::spawn(driver.run(jobs));
         Self { inbox, waiting, status }
     }
@@ -134,7 +156,7 @@ impl Lane {
         let (reply, answer) = oneshot::channel();
         let ticket = Ticket { group, request: Arc::clone(request), progress: progress.clone(), reply };
         self.inbox.send(job(ticket)).map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)?
+        answer.await.map_err(|_| unanswered(progress))?
     }
 
     /// Sends any other command.

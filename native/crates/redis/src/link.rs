@@ -1,5 +1,6 @@
 use crate::error::{Error, Failure, failure_of, value_of};
 use crate::scripts::{DECIDE, Script};
+use crate::server_check::{Role, check_server};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, PushInfo, PushKind, Value};
 use std::sync::Arc;
@@ -36,8 +37,8 @@ pub(crate) struct Connected {
 }
 
 impl Connected {
-    /// Connects, and makes the script known: a restarted server, or the next primary, knows none.
-    pub async fn connect(info: ConnectionInfo, address: Arc<str>) -> Result<Self, Error> {
+    /// Connects, looks what it is connected to, and makes the script known: a restarted server, or the next primary, knows none.
+    pub async fn connect(info: ConnectionInfo, address: Arc<str>, role: Role) -> Result<Self, Error> {
         let (sender, notices) = mpsc::unbounded_channel();
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_MAX))
@@ -54,6 +55,10 @@ impl Connected {
                 .await
                 .map_err(|error| unreachable(&error))?;
             let link = Link { connection, address: Arc::clone(&address) };
+            check_server(&link, role).await.map_err(|error| match error {
+                Error::ConnectionLost(_) => unreachable(&error),
+                error => error,
+            })?;
             // A user may lack the right to, and still call what another has loaded, or EVAL: the first check will tell.
             match link.call(redis::cmd("SCRIPT").arg("LOAD").arg(DECIDE.source), false).await {
                 Ok(_) | Err(Failure::Reply(_)) => Ok(link),
@@ -76,6 +81,11 @@ impl Connected {
 }
 
 impl Link {
+    /// Of the server.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Sends a command, once.
     ///
     /// `asking`: right behind ASKING, for a slot that is being moved to this node.

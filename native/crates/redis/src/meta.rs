@@ -37,6 +37,7 @@ pub(crate) trait Commands: Sync {
 pub(crate) struct Agreement {
     key: String,
     own: Meta,
+    is_needed: bool,
     reached: AtomicBool,
     /// Who asks; the others wait, and then find it reached.
     asking: tokio::sync::Mutex<()>,
@@ -45,7 +46,15 @@ pub(crate) struct Agreement {
 impl Agreement {
     pub fn new(keys: &KeySpace) -> Self {
         let own = Meta { state_version: STATE_VERSION, shards: u32::from(keys.shards()) };
-        Self { key: keys.meta_key(), own, reached: AtomicBool::new(false), asking: tokio::sync::Mutex::default() }
+        let (key, reached, asking) = (keys.meta_key(), AtomicBool::new(false), tokio::sync::Mutex::default());
+        Self { key, own, is_needed: true, reached, asking }
+    }
+
+    /// Of an engine whose keys nobody shares.
+    pub fn unneeded(keys: &KeySpace) -> Self {
+        let agreement = Self { is_needed: false, ..Self::new(keys) };
+        agreement.reached.store(true, Ordering::Release);
+        agreement
     }
 
     pub fn is_reached(&self) -> bool {
@@ -61,6 +70,9 @@ impl Agreement {
     /// Asks once more: another server may have taken the place of the one before. What was agreed on holds until the store
     /// says otherwise.
     pub async fn renew(&self, store: &impl Commands) {
+        if !self.is_needed {
+            return;
+        }
         let _turn = self.asking.lock().await;
         // What it fails with is told to the next request.
         let _ = self.ask(store).await;

@@ -22,6 +22,11 @@ impl Progress {
         let _ = self.0.compare_exchange(SENT, WAITING, Ordering::AcqRel, Ordering::Acquire);
     }
 
+    /// It is under way, and its caller waits.
+    pub fn is_sent(&self) -> bool {
+        self.0.load(Ordering::Acquire) == SENT
+    }
+
     pub fn is_gone(&self) -> bool {
         self.0.load(Ordering::Acquire) == GONE
     }
@@ -29,6 +34,22 @@ impl Progress {
     /// The caller waits no more. Answers whether it is under way.
     pub fn give_up(&self) -> bool {
         self.0.swap(GONE, Ordering::AcqRel) == SENT
+    }
+}
+
+/// Whoever waits for the answer to one request, and may stop to.
+///
+/// ```
+/// let caller = sluice_redis::Caller::default();
+/// caller.leave();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Caller(pub(crate) Progress);
+
+impl Caller {
+    /// He waits no more: what was not sent by now is not sent. What was, is answered all the same.
+    pub fn leave(&self) {
+        self.0.give_up();
     }
 }
 

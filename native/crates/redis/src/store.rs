@@ -90,7 +90,9 @@ fn read(info: impl IntoConnectionInfo) -> Result<ConnectionInfo, Error> {
     }
     // Only with RESP3 the client tells that a connection has ended.
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    Ok(info.set_redis_settings(settings))
+    // Without it a batch would wait until the one before it is acknowledged.
+    let tcp = info.tcp_settings().clone().set_nodelay(true);
+    Ok(info.set_redis_settings(settings).set_tcp_settings(tcp))
 }
 
 /// rustls has no cryptography of its own. What the application has chosen stays.

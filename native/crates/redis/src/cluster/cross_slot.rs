@@ -75,7 +75,7 @@ impl Crossing {
             if is_refused(&part.checks, &own) {
                 let refused = Error::Unavailable("a limit of the request refused it".to_owned());
                 if let Err(loss) = self.undo(&charged, &refused).await {
-                    (self.cluster.on_loss)(&loss);
+                    self.cluster.listener.lost(&loss);
                 }
                 // Of what was charged and undone, the looks still tell how it stands.
                 for (part, look) in &looked {

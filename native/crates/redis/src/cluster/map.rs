@@ -1,6 +1,7 @@
 use super::slots::{SlotRange, read_slots};
 use crate::error::{Error, Failure};
 use crate::lane::Lane;
+use crate::listener::Listener;
 use crate::slot::SLOTS;
 use crate::store::NodeAddress;
 use futures_util::StreamExt;
@@ -8,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use parking_lot::RwLock;
 use redis::Value;
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -33,8 +35,8 @@ struct Slots {
 
 /// Which node serves which slot. Any node may be asked; what a node says of a slot by `MOVED` counts at once. Refreshes never
 /// run side by side, and come slower the more of them are needed.
-#[derive(Debug)]
 pub(crate) struct ClusterMap {
+    listener: Arc<dyn Listener>,
     slots: RwLock<Slots>,
     wanted: Notify,
     /// Refreshes begun, and the last one that has ended.
@@ -43,13 +45,24 @@ pub(crate) struct ClusterMap {
 }
 
 impl ClusterMap {
-    pub fn new() -> Self {
-        Self { slots: RwLock::default(), wanted: Notify::new(), begun: AtomicU64::new(0), ended: watch::Sender::new(0) }
+    pub fn new(listener: Arc<dyn Listener>) -> Self {
+        Self {
+            listener,
+            slots: RwLock::default(),
+            wanted: Notify::new(),
+            begun: AtomicU64::new(0),
+            ended: watch::Sender::new(0),
+        }
     }
 
     /// `None` where no node serves the slot, as far as known.
     pub fn owner(&self, slot: u16) -> Option<NodeAddress> {
         self.slots.read().owners.get(usize::from(slot)).cloned().flatten()
+    }
+
+    /// By slot; empty until a node has answered.
+    pub fn owners(&self) -> Vec<Option<NodeAddress>> {
+        self.slots.read().owners.clone()
     }
 
     /// Those that serve slots.
@@ -66,6 +79,7 @@ impl ClusterMap {
         if let Some(owner) = self.slots.write().owners.get_mut(usize::from(slot)) {
             *owner = Some(to);
         }
+        self.listener.slots_moved();
         self.want();
     }
 
@@ -121,12 +135,21 @@ impl ClusterMap {
 
     /// Takes what a refresh has found.
     pub fn adopt(&self, found: Result<Vec<SlotRange>, Error>, pace: &mut Pace) {
-        {
+        let has_moved = {
             let mut slots = self.slots.write();
             match found {
-                Ok(ranges) => *slots = Slots::of(&ranges),
-                Err(error) => slots.failure = Some(error),
+                Ok(ranges) => {
+                    let before = std::mem::replace(&mut *slots, Slots::of(&ranges));
+                    before.owners != slots.owners
+                }
+                Err(error) => {
+                    slots.failure = Some(error);
+                    false
+                }
             }
+        };
+        if has_moved {
+            self.listener.slots_moved();
         }
         pace.ended_at = Some(Instant::now());
         self.ended.send_replace(self.begun.load(Ordering::Acquire));

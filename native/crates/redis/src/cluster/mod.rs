@@ -7,8 +7,10 @@ mod slots;
 
 use crate::ask::{Outcome, Request};
 use crate::error::{Error, Failure, ServerReply};
-use crate::lane::{Lane, Refusal};
+use crate::lane::{Lane, LaneSetup, Refusal};
+use crate::listener::Listener;
 use crate::progress::Progress;
+use crate::server_check::Role;
 use crate::slot::slot_of;
 use crate::store::NodeAddress;
 use map::{ClusterMap, Pace, ask_nodes};
@@ -32,8 +34,6 @@ const MOVE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Told when a node was connected: another one than before may answer.
 pub(crate) type OnConnect = Arc<dyn Fn() + Send + Sync>;
-/// Told when a request over several slots was refused and could not be undone.
-pub(crate) type OnLoss = Arc<dyn Fn(&Error) + Send + Sync>;
 
 pub(crate) struct Cluster {
     /// How its nodes are reached, whatever their address.
@@ -43,7 +43,7 @@ pub(crate) struct Cluster {
     lanes: Mutex<HashMap<NodeAddress, Lane>>,
     answer_max: Duration,
     on_connect: OnConnect,
-    on_loss: OnLoss,
+    listener: Arc<dyn Listener>,
     /// Nothing is refreshed any more.
     closed: AtomicBool,
     /// For what outlives a call.
@@ -79,9 +79,9 @@ impl Cluster {
         seeds: Vec<NodeAddress>,
         answer_max: Duration,
         on_connect: OnConnect,
-        on_loss: OnLoss,
+        listener: Arc<dyn Listener>,
     ) -> Arc<Self> {
-        let map = Arc::new(ClusterMap::new());
+        let map = Arc::new(ClusterMap::new(Arc::clone(&listener)));
         let cluster = Arc::new_cyclic(|own| Self {
             reach,
             seeds,
@@ -89,7 +89,7 @@ impl Cluster {
             lanes: Mutex::default(),
             answer_max,
             on_connect,
-            on_loss,
+            listener,
             closed: AtomicBool::new(false),
             own: Weak::clone(own),
         });
@@ -178,6 +178,10 @@ impl Cluster {
         futures_util::StreamExt::collect::<()>(closing).await;
     }
 
+    pub fn slot_owners(&self) -> Vec<Option<String>> {
+        self.map.owners().into_iter().map(|node| node.map(|node| node.to_string())).collect()
+    }
+
     /// A node that answers too late may be cut off from the others, and its slots be elsewhere.
     pub fn doubt(&self) {
         self.map.want();
@@ -200,15 +204,17 @@ impl Cluster {
 
     fn open(&self, node: &NodeAddress) -> Lane {
         let (own, on_connect) = (Weak::clone(&self.own), Arc::clone(&self.on_connect));
-        Lane::start(
-            node.reached_as(&self.reach),
-            self.answer_max,
-            Arc::new(move |stands| match own.upgrade() {
+        Lane::start(LaneSetup {
+            info: node.reached_as(&self.reach),
+            role: Role::Node,
+            answer_max: self.answer_max,
+            on_change: Arc::new(move |stands| match own.upgrade() {
                 Some(_) if stands => on_connect(),
                 Some(cluster) => cluster.map.want(),
                 None => {}
             }),
-        )
+            listener: Arc::clone(&self.listener),
+        })
     }
 
     /// The error for the caller. Where the node is lost or knows itself out of service, another may have its slots.

@@ -177,11 +177,22 @@ async fn errors_of_the_server_are_told_apart_and_charge_nothing() {
     assert_eq!(told().await, "ERR_SLUICE_READ_ONLY");
     let () = server.run(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
 
-    let () = server.run(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
-    assert_eq!(told().await, "ERR_SLUICE_READ_ONLY");
     let () = server.run(&["CONFIG", "SET", "replica-serve-stale-data", "no"]);
+    let () = server.run(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
     assert_eq!(told().await, "ERR_SLUICE_STORE_UNAVAILABLE");
+    let () = server.run(&["CONFIG", "SET", "replica-serve-stale-data", "yes"]);
+    assert_eq!(told().await, "ERR_SLUICE_READ_ONLY");
+    // The address may lead to another server by now, so it is connected to anew: this one says at once that it is a replica.
+    while engine.ready().await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    while told().await != "ERR_SLUICE_READ_ONLY" {
+        tokio::task::yield_now().await;
+    }
     let () = server.run(&["REPLICAOF", "NO", "ONE"]);
+    while engine.ready().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 
     let () = server.run(&["ACL", "SETUSER", "default", "-evalsha", "-eval"]);
     assert_eq!(told().await, "ERR_SLUICE_SCRIPTING");

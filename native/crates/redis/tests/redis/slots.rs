@@ -2,7 +2,7 @@ use crate::cluster::{RedisCluster, key_at};
 use crate::support::{LONG, consume, counter, statuses, used};
 use parking_lot::Mutex;
 use sluice_algorithms::{Op, Status};
-use sluice_redis::{Ask, Error, KeySpace, Options};
+use sluice_redis::{Ask, Error, KeySpace, Listener, Options};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,12 +86,20 @@ async fn a_late_request_over_several_slots_is_undone() {
     assert_eq!((used(&engine, &keys[0], &plan).await, used(&engine, &keys[1], &plan).await), (1.0, 1.0));
 }
 
+#[derive(Default)]
+struct Losses(Mutex<Vec<Error>>);
+
+impl Listener for Losses {
+    fn lost(&self, error: &Error) {
+        self.0.lock().push(error.clone());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_that_is_lost_costs_its_own_slots_and_no_others() {
     let mut cluster = RedisCluster::start();
-    let losses = Arc::new(Mutex::new(Vec::<Error>::new()));
-    let told = Arc::clone(&losses);
-    let options = Options { deadline: LONG, on_loss: Arc::new(move |error| told.lock().push(error.clone())) };
+    let losses = Arc::new(Losses::default());
+    let options = Options { deadline: LONG, listener: losses.clone(), ..Options::default() };
     let engine = cluster.engine_with(options);
     engine.ready().await.unwrap();
     let () = cluster.nodes[0].run(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
@@ -113,5 +121,5 @@ async fn a_master_that_is_lost_costs_its_own_slots_and_no_others() {
     let across = [Ask::consume(&keys[0], &plan, 1.0), Ask::consume(&keys[2], &plan, 1.0)];
     assert_eq!(engine.decide(&across).await.unwrap_err().code(), "ERR_SLUICE_STORE_UNAVAILABLE");
     assert_eq!(used(&engine, &keys[0], &plan).await, 1.0);
-    assert_eq!(losses.lock().len(), 0);
+    assert_eq!(losses.0.lock().len(), 0);
 }
