@@ -10,13 +10,14 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import express from 'express'
 import { createLimiter } from 'sluice'
 import { createBreaker } from 'sluice/breaker'
+import { rateLimit } from 'sluice/express'
 import { limitMcp } from 'sluice/mcp'
 import { createPrometheusMetrics } from 'sluice/prometheus'
 
 const [port = '3000', store = 'redis://localhost:6379', upstream = 'http://127.0.0.1:9000'] =
   process.argv.slice(2)
 
-const limiter = createLimiter({ store, policies: { connections: '60/m' } })
+const limiter = createLimiter({ store, policies: { sessions: '20/m' } })
 const breaker = createBreaker({
   store,
   name: 'weather',
@@ -64,7 +65,13 @@ async function openSession(): Promise<StreamableHTTPServerTransport> {
 
 const app = express()
 app.get('/metrics', metrics.handler())
-app.all('/mcp', express.json(), async (req, res) => {
+// A new session is a new subject, so that who opens them is limited too, by address.
+const opening = rateLimit({
+  limiter,
+  policy: 'sessions',
+  skip: req => req.get('mcp-session-id') !== undefined,
+})
+app.all('/mcp', opening, express.json(), async (req, res) => {
   const session = req.get('mcp-session-id')
   const transport = session === undefined ? await openSession() : sessions.get(session)
   if (transport === undefined) res.status(404).end()

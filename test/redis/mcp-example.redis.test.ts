@@ -100,3 +100,24 @@ test('examples/mcp-server.ts: an upstream that fails is left alone, and the tool
   expect(metrics).toMatch(/mcp_circuit_breaker_state\{scope="server",key="__other__"\} 1/)
   await client.close()
 })
+
+test('examples/mcp-server.ts: no address opens sessions without end, and those that are open go on', async () => {
+  const at = await startReplica()
+  const client = await connect(at)
+  const opened: number[] = []
+  const hello = {
+    protocolVersion: '2025-06-18',
+    capabilities: {},
+    clientInfo: { name: 'client', version: '1' },
+  }
+  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+  while (opened.at(-1) !== 429 && opened.length < 30) {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: hello })
+    const response = await fetch(`${at}/mcp`, { method: 'POST', body, headers })
+    await response.text()
+    opened.push(response.status)
+  }
+  expect(opened.length).toBeLessThan(30)
+  expect(await client.callTool({ name: 'echo' })).toMatchObject({ content: [{ text: 'hello' }] })
+  await client.close()
+})

@@ -2,23 +2,57 @@ import { Refusal, show } from '../../policy/refusal.js'
 import type { HeaderFormat } from '../headers/header-writer.js'
 import type { Awaitable, RequestOptions } from './request-options.js'
 
-/** What other rate limiters have and we do not, by their names for it: what does that here. */
+const OF_THE_LIMITER =
+  "is of the limiter: make one with createLimiter({ store, policies }), and give 'limiter' and 'policy'"
+const TIME = "is 'windowMs', or the time of a rate such as '100/m'"
+const BLOCK = 'is limiter.block(policy, subject, { for })'
+const TOLD = "is limiter.on('decision', …), or a 'handler'"
+const FORMAT = "is 'headers'; 'none' writes no field"
+
+/**
+ * What other rate limiters have and we do not, by their names for it: what does that here. Of express-rate-limit and
+ * express-slow-down, @fastify/rate-limit, hono-rate-limiter, koa-ratelimit, @nestjs/throttler and rate-limiter-flexible.
+ */
 export const ELSEWHERE: Readonly<Record<string, string>> = {
   max: "is 'limit'",
-  store:
-    "is of the limiter: make one with createLimiter({ store, policies }), and give 'limiter' and 'policy'",
+  store: OF_THE_LIMITER,
+  redis: OF_THE_LIMITER,
+  db: OF_THE_LIMITER,
+  driver: OF_THE_LIMITER,
+  storage: OF_THE_LIMITER,
+  nameSpace: "is 'prefix' of createLimiter",
   passOnStoreError:
     "is 'onStoreFailure' of a policy or of createLimiter: 'open' lets requests pass, the default counts them in this process",
   identifier: "is the name of the policy: make a limiter with createLimiter, and give 'limiter' and 'policy'",
   retryAfter: "is told as it is; with 'headers: 'none'' write fields of your own in a 'handler'",
   logger: "is not needed: listen to the limiter, limiter.on('error', …)",
-  onLimitReached: "is limiter.on('decision', …), or a 'handler'",
-  timeWindow: "is 'windowMs', or the time of a rate such as '100/m'",
-  ban: 'is limiter.block(policy, subject, { for })',
+  onLimitReached: TOLD,
+  onExceeded: TOLD,
+  onExceeding: TOLD,
+  onBanReach: TOLD,
+  timeWindow: TIME,
+  ttl: TIME,
+  ban: BLOCK,
+  blockDuration: BLOCK,
   skipOnError: "is 'onStoreFailure' of a policy or of createLimiter",
   errorResponseBuilder: "is 'message', or a 'handler'",
+  errorMessage: "is 'message'",
+  throw: "is a 'handler' that throws",
+  addHeaders: FORMAT,
+  setHeaders: FORMAT,
+  disableHeader: FORMAT,
+  enableDraftSpec: "is headers: 'draft-6'",
+  id: "is 'key'",
+  getTracker: "is 'key'",
+  generateKey: "is 'key'",
+  skipIf: "is 'skip'",
+  ignoreUserAgents: "is 'skip', which may look at the request",
+  throttlers: "are 'checks', each with a policy of a 'limiter'",
+  hook: "is where it stands: app.addHook('preHandler', rateLimit(…))",
+  delayAfter: "is a policy of a 'leaky_bucket' with mode: 'shape'",
+  delayMs: "is a policy of a 'leaky_bucket' with mode: 'shape'",
   points: "is 'limit'",
-  duration: "is 'windowMs', or the time of a rate such as '100/m'",
+  duration: TIME,
   whitelist: "is 'allowList'",
   blacklist: "is 'denyList'",
 }

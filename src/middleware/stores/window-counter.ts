@@ -4,6 +4,7 @@ import { limitKeyName } from '../../key-part.js'
 import type { LimiterOptions } from '../../limiter/options.js'
 import type { Limiter } from '../../limiter/types.js'
 import { createLimiter } from '../../limiter.js'
+import { show } from '../../policy/refusal.js'
 import type { PolicyInput } from '../../policy.js'
 import { identify } from '../../subject.js'
 
@@ -39,7 +40,7 @@ export class WindowCounter {
   /** Counts a hit. @throws StoreUnavailableError where the store cannot be asked and `onStoreFailure` is `closed` */
   async hit(key: string, windowMs: number): Promise<Hits> {
     const policy = this.#policyOf(windowMs)
-    const decision = await this.#limiterOf().check(policy, key.toWellFormed())
+    const decision = await this.#limiterOf().check(policy, subjectOf(key))
     if (decision.allowed) return hitsOf(decision)
     throw new StoreUnavailableError('the store cannot be asked, so the hit was not counted')
   }
@@ -47,13 +48,13 @@ export class WindowCounter {
   /** What was counted; nothing is. */
   async read(key: string, windowMs: number): Promise<Hits> {
     const policy = this.#policyOf(windowMs)
-    return hitsOf(await this.#limiterOf().peek(policy, key.toWellFormed()))
+    return hitsOf(await this.#limiterOf().peek(policy, subjectOf(key)))
   }
 
   /** Takes back a hit of the window that runs, if there is one. */
   async takeBack(key: string, windowMs: number): Promise<void> {
     const policy = this.#policyOf(windowMs)
-    const subject = identify({ name: policy, by: undefined, group: undefined }, key.toWellFormed())
+    const subject = identify({ name: policy, by: undefined, group: undefined }, subjectOf(key))
     const limit = limitKeyName(policy, 0)
     // Without the time of the hit: whoever asks keeps to the window.
     const charge = { policy, limit, algorithm: 'fixed_window', subject, units: 1, atUs: 0 } as const
@@ -62,7 +63,7 @@ export class WindowCounter {
 
   async forget(key: string, windowMs: number): Promise<void> {
     const policy = this.#policyOf(windowMs)
-    await this.#limiterOf().reset(policy, key.toWellFormed())
+    await this.#limiterOf().reset(policy, subjectOf(key))
   }
 
   async close(): Promise<void> {
@@ -70,6 +71,11 @@ export class WindowCounter {
   }
 
   #policyOf(windowMs: number): string {
+    if (!Number.isFinite(windowMs) || windowMs <= 0) {
+      throw new OptionError(
+        `${this.#name}: a window of ${show(windowMs)} ms does not end after it began; give a number above 0`,
+      )
+    }
     const policy = `${this.#name}-${windowMs}ms`
     if (Object.hasOwn(this.#policies, policy)) return policy
     if (Object.keys(this.#policies).length >= WINDOWS_MAX) {
@@ -89,6 +95,17 @@ export class WindowCounter {
     this.#limiter ??= createLimiter({ ...this.#options, policies: { ...this.#policies } })
     return this.#limiter
   }
+}
+
+const NUL = '\0'
+
+/**
+ * The subject of a key. Other rate limiters count whatever a key function answers: numbers, and an empty text, which no subject
+ * is. A NUL stands for that one, and before keys that begin with one.
+ */
+function subjectOf(key: unknown): string {
+  const text = String(key).toWellFormed()
+  return text === '' || text.startsWith(NUL) ? NUL + text : text
 }
 
 /** In an outage a process admits its share, so that a hit weighs as many as there are shares. */

@@ -52,6 +52,13 @@ describe('options that cannot be meant', () => {
       'store: is of the limiter: make one with createLimiter',
     )
     expect(refusal({ limit: 5, passOnStoreError: true })).toContain("passOnStoreError: is 'onStoreFailure'")
+    expect(refusal({ limit: 5, ttl: 60, getTracker: () => 'a' })).toMatch(
+      /ttl: is 'windowMs'[\s\S]*getTracker: is 'key'/,
+    )
+    expect(refusal({ driver: 'redis', id: () => 'a' })).toMatch(
+      /driver: is of the limiter[\s\S]*id: is 'key'/,
+    )
+    expect(refusal({ limit: 5, constructor: 1 })).toContain('constructor: is not an option')
   })
 
   test('are told all together, with the place', () => {

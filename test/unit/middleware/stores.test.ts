@@ -67,6 +67,47 @@ describe('SluiceStore under express-rate-limit', () => {
   })
 })
 
+describe.each(['SluiceStore', 'fastifyRateLimitStore'])('%s', name => {
+  /** Counts a hit of whatever a key function answered. @returns hits so far */
+  function counter(): { hit(key: unknown, windowMs: number): Promise<number>; close(): Promise<void> } {
+    if (name === 'SluiceStore') {
+      const store = new SluiceStore()
+      return {
+        async hit(key, windowMs) {
+          store.init({ windowMs } as Options)
+          return (await store.increment(key as string)).totalHits
+        },
+        close: () => store.shutdown(),
+      }
+    }
+    const Store = fastifyRateLimitStore()
+    const store = new Store({})
+    return {
+      hit: (key, windowMs) =>
+        new Promise((resolve, reject) => {
+          const told = (error: Error | null, hits?: { current: number }) =>
+            error === null && hits !== undefined ? resolve(hits.current) : reject(error)
+          store.incr(key as string, told, windowMs, 1)
+        }),
+      close: () => Store.close(),
+    }
+  }
+
+  test('counts by whatever a key function answers, each for itself', async () => {
+    const { hit, close } = counter()
+    const keys = ['', '\0', '\0\0', 7, undefined, null, '__proto__', '\ud800', '{}:%', 'x'.repeat(1_000_000)]
+    for (const key of keys) expect(await hit(key, 60_000)).toBe(1)
+    for (const key of keys) expect(await hit(key, 60_000)).toBe(2)
+    await close()
+  })
+
+  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('refuses a window of %d ms', async windowMs => {
+    const { hit, close } = counter()
+    await expect(hit('a', windowMs)).rejects.toThrow(`a window of ${windowMs} ms does not end`)
+    await close()
+  })
+})
+
 describe('fastifyRateLimitStore under @fastify/rate-limit', () => {
   test('counts to the limit of the plugin, and routes of their own apart', async () => {
     const store = fastifyRateLimitStore()
