@@ -7,7 +7,7 @@ import { McpLimit } from './mcp/mcp-limit.js'
 import { assertMcpOptions, type McpLimitOptions } from './mcp/mcp-options.js'
 import type { McpRefusal } from './mcp/mcp-refusal.js'
 
-export type { McpExtra, McpRequest } from './mcp/mcp-call.js'
+export { headersOf, type McpExtra, type McpRequest } from './mcp/mcp-call.js'
 export type { McpLimitOptions, McpLimits, McpRate } from './mcp/mcp-options.js'
 export { type McpRefusalData, RATE_LIMITED_CODE, UNAVAILABLE_CODE } from './mcp/mcp-refusal.js'
 
@@ -52,9 +52,11 @@ export function limitMcp<P extends PoliciesInput>(
   const guarded =
     (handler: Handler): Handler =>
     async (request, extra) => {
-      const refusal = await limit.refuse(request, extra)
-      if (refusal === undefined) return handler(request, extra)
-      return answer(refusal, asToolResult && request.method === 'tools/call')
+      const { refusal, heldBack } = await limit.decide(request, extra)
+      if (refusal !== undefined) return answer(refusal, asToolResult && request.method === 'tools/call')
+      return heldBack === undefined
+        ? handler(request, extra)
+        : withMeta(await handler(request, extra), heldBack)
     }
   guardHandlers(sdk, guarded)
 
@@ -73,6 +75,12 @@ function answer(refusal: McpRefusal, asToolResult: boolean): unknown {
   if (asToolResult) return refusal.toToolResult()
   throw refusal
 }
+
+/** A result of MCP is an object, and has a place for what is beside the matter. */
+const withMeta = (result: unknown, told: object): unknown =>
+  typeof result === 'object' && result !== null
+    ? { ...result, _meta: { ...Reflect.get(result, '_meta'), 'sluice/backpressure': told } }
+    : result
 
 /**
  * Puts a guard before every handler, those that are set later included. A wrapper around a tool's callback would be too

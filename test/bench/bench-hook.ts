@@ -60,7 +60,7 @@ function mcp(options: ConstructorParameters<typeof McpLimit>[0]): Run {
   return async requests => {
     for (const { user, tool } of requests) {
       const request = { method: 'tools/call', params: { name: tool } }
-      const refusal = await limit.refuse(request, { authInfo: { clientId: user } })
+      const { refusal } = await limit.decide(request, { authInfo: { clientId: user } })
       if (refusal !== undefined) throw refusal
     }
   }

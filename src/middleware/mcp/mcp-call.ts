@@ -38,6 +38,19 @@ export function namedBy({ method, params }: McpRequest): { family: Family; name:
   return { family, name: typeof name === 'string' && name !== '' ? name.toWellFormed() : 'unnamed' }
 }
 
+/**
+ * The header fields of the HTTP request that a call came in, by their names in small letters: none over stdio. What a
+ * client writes there is its own word, unless a proxy of yours sets it.
+ */
+export function headersOf({ requestInfo }: McpExtra): Readonly<Record<string, string>> {
+  const fields: Record<string, string> = {}
+  for (const [name, value] of Object.entries(requestInfo?.headers ?? {})) {
+    if (typeof value === 'string') fields[name.toLowerCase()] = value
+    else if (Array.isArray(value)) fields[name.toLowerCase()] = value.join(', ')
+  }
+  return fields
+}
+
 /** Requests without which nobody is a client: they are not limited by patterns, only by their own name. */
 export const HANDSHAKE: ReadonlySet<string> = new Set(['initialize', 'ping'])
 

@@ -4,66 +4,109 @@ import { isSluiceError } from '../../errors.js'
 import { warnProcess } from '../../events.js'
 import { AtOnce } from '../../limiter/at-once.js'
 import type { Limiter } from '../../limiter/types.js'
-import { ANONYMOUS, defaultSubject, type McpExtra, type McpRequest } from './mcp-call.js'
+import { Waits } from '../headers/backpressure.js'
+import { ANONYMOUS, defaultSubject, HANDSHAKE, type McpExtra, type McpRequest } from './mcp-call.js'
+import { McpGateway } from './mcp-gateway.js'
 import type { McpLimitOptions } from './mcp-options.js'
-import { impossible, type McpRefusal, refusalOf, unavailable } from './mcp-refusal.js'
+import {
+  headerFields,
+  impossible,
+  type McpRefusal,
+  type McpRefusalData,
+  type McpSignal,
+  placeOf,
+  refusalOf,
+  unavailable,
+} from './mcp-refusal.js'
 import { type McpCheck, McpRules } from './mcp-rules.js'
+
+/** What becomes of a request; neither: it goes on. */
+export interface McpRuling {
+  readonly refusal?: McpRefusal
+  /** It goes on, and had to wait: what its client is told. */
+  readonly heldBack?: Pick<McpRefusalData, 'headers'>
+}
+
+const GOES_ON: McpRuling = {}
 
 /** The limits of a server. */
 export class McpLimit {
-  readonly #rules: McpRules
-  readonly #atOnce: AtOnce
   readonly #options: McpLimitOptions
-  readonly #signalClient: boolean
+  readonly #signal: McpSignal
+  /** One of both. */
+  readonly #rules: McpRules | undefined
+  readonly #gateway: McpGateway | undefined
+  readonly #atOnce: AtOnce
+  /** Of use only where somebody is told. */
+  readonly #waits: Waits | undefined
 
   constructor(options: McpLimitOptions) {
-    this.#rules = McpRules.of(options)
-    this.#atOnce = new AtOnce(this.#rules.limiter)
+    const { gateway, identify, signalClient = true, backpressureHeader } = options
     this.#options = options
-    this.#signalClient = options.signalClient ?? true
+    this.#signal = { signalsClient: signalClient, backpressureHeader }
+    this.#gateway = gateway && new McpGateway(gateway, identify)
+    this.#rules = gateway === undefined ? McpRules.of(options) : undefined
+    this.#atOnce = new AtOnce(this.limiter)
+    this.#waits = backpressureHeader === undefined ? undefined : Waits.of(this.limiter)
   }
 
   get limiter(): Limiter {
-    return this.#rules.limiter
+    return (this.#rules ?? (this.#gateway as McpGateway).limits).limiter
   }
 
+  /** The limiter is nobody else's. */
   get ownsLimiter(): boolean {
-    return this.#rules.ownsLimiter
+    return this.#rules?.ownsLimiter === true
   }
 
-  /**
-   * Decides a request.
-   *
-   * @returns how it is refused; undefined: it goes on
-   */
-  async refuse(request: McpRequest, extra: McpExtra): Promise<McpRefusal | undefined> {
-    const checks = this.#rules.checksOf(request)
-    if (checks.length === 0) return undefined
+  /** Decides a request. */
+  async decide(request: McpRequest, extra: McpExtra): Promise<McpRuling> {
+    const checks = this.#rules?.checksOf(request)
+    if (checks === undefined ? HANDSHAKE.has(request.method) : checks.length === 0) return GOES_ON
     try {
       const { skip, cost } = this.#options
-      if (skip !== undefined && (await skip(extra, request))) return undefined
+      if (skip !== undefined && (await skip(extra, request))) return GOES_ON
       const units = cost === undefined ? 1 : await cost(request, extra)
-      if (units === 0) return undefined
+      if (units === 0) return GOES_ON
+      if (checks === undefined) return await this.#decideByGateway(request, extra, units)
       const { subject: subjectOf } = this.#options
       const subject =
         subjectOf === undefined
           ? defaultSubject(extra).toWellFormed()
           : await this.#subjectOf(subjectOf, request, extra)
-      const asked = this.#decide(checks, subject, units, extra.signal)
+      const asked = this.#ask(checks, subject, units, extra.signal)
       const decision = asked instanceof Promise ? await asked : asked
-      if (decision.allowed) return undefined
-      return refusalOf(decision, checks, systemClock.nowUs() / 1000, this.#signalClient)
+      if (decision.allowed) return this.#goesOn(decision)
+      return this.#refused(decision, placeOf(checks.find(({ policy }) => policy === decision.policy)))
     } catch (error) {
       // The request was cancelled: nobody reads an answer.
       if (extra.signal?.aborted) throw error
-      if (isSluiceError(error, 'ERR_SLUICE_COST_IMPOSSIBLE')) return impossible(error, this.#signalClient)
+      if (isSluiceError(error, 'ERR_SLUICE_COST_IMPOSSIBLE'))
+        return { refusal: impossible(error, this.#signal) }
       // Nobody passes because a limit failed.
       warnProcess(`limitMcp: a request of ${request.method} could not be counted and was refused`, error)
-      return unavailable()
+      return { refusal: unavailable() }
     }
   }
 
-  #decide(
+  async #decideByGateway(request: McpRequest, extra: McpExtra, cost: number): Promise<McpRuling> {
+    const gateway = this.#gateway as McpGateway
+    const decided = await gateway.decide(request, extra, cost, this.#options.maxWait)
+    if (decided === undefined) return GOES_ON
+    const { decision, place } = decided
+    return decision.allowed ? this.#goesOn(decision) : this.#refused(decision, place)
+  }
+
+  #goesOn(decision: Decision): McpRuling {
+    if (this.#waits?.isHeldBack(decision) !== true) return GOES_ON
+    return { heldBack: headerFields(decision, this.#signal.backpressureHeader, nowMs()) }
+  }
+
+  #refused(decision: Decision, place: Pick<McpRefusalData, 'scope' | 'key'>): McpRuling {
+    return { refusal: refusalOf(decision, place, nowMs(), this.#signal) }
+  }
+
+  #ask(
     checks: readonly McpCheck[],
     subject: string,
     cost: number,
@@ -98,3 +141,5 @@ export class McpLimit {
     }
   }
 }
+
+const nowMs = (): number => systemClock.nowUs() / 1000

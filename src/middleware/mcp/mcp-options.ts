@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { OptionError } from '../../errors.js'
+import type { GatewayLimits, GatewayRequest } from '../../inbound/index.js'
 import type { Limiter } from '../../limiter/types.js'
 import { didYouMean, list, Refusal, show } from '../../policy/refusal.js'
 import { option } from '../../policy/schema.js'
 import { readFlag, readWait, readWord } from '../../policy/values.js'
 import type { DurationText, LimitOptions, PoliciesInput, Rate } from '../../policy.js'
+import { readFieldName } from '../headers/backpressure.js'
 import { readFunction, readLimiter, readName } from '../options/schema.js'
 import { FAMILIES, type McpExtra, type McpRequest } from './mcp-call.js'
 
@@ -45,6 +47,19 @@ export interface McpLimitOptions<P extends PoliciesInput = PoliciesInput> {
   readonly refusal?: 'jsonrpc-error' | 'tool-result'
   /** Tell the client which limit refused and when to come again. Default: true. */
   readonly signalClient?: boolean
+  /**
+   * Name of a header field for a bridge to HTTP: `headers` of a refusal's data has it, and `_meta['sluice/backpressure']` of a
+   * result that was held back by `maxWait`. s until the request can pass, or until everything is back; in
+   * `X-RateLimit-Reset` s since 1970. Default: none.
+   */
+  readonly backpressureHeader?: string
+  /** Limits of a gateway, `createGatewayLimits`, instead of `tools`, `prompts`, `resources` and `methods`. */
+  readonly gateway?: GatewayLimits
+  /**
+   * With `gateway`: who calls, such as `{ user, tenant, server }`. Default: the client of the authorization as `user`, and the
+   * session; the tool, prompt, method and resource are known.
+   */
+  readonly identify?: (extra: McpExtra, request: McpRequest) => Awaitable<GatewayRequest>
   /** Begins the names of the policies; two servers of different limits on one limiter need different ones. Default: `'mcp'`. */
   readonly name?: string
 }
@@ -55,6 +70,11 @@ const readLimits = (value: unknown): unknown | Refusal =>
     : new Refusal(
         `${show(value)} is not an object of limits by name, such as { search: '10/m', '*': '60/m' }`,
       )
+
+const readGateway = (value: unknown): unknown | Refusal =>
+  typeof value === 'object' && value !== null && 'check' in value && 'headersOf' in value
+    ? value
+    : new Refusal(`${show(value)} is not the limits of a gateway; make them with createGatewayLimits`)
 
 const fn = option(readFunction).optional()
 const limits = option(readLimits).optional()
@@ -71,6 +91,9 @@ const SCHEMA = z.strictObject({
   maxWait: option(readWait).optional(),
   refusal: option(readWord(['jsonrpc-error', 'tool-result'])).optional(),
   signalClient: option(readFlag).optional(),
+  backpressureHeader: option(readFieldName).optional(),
+  gateway: option(readGateway).optional(),
+  identify: fn,
   name: option(readName).optional(),
 })
 const NAMES = Object.keys(SCHEMA.shape)
@@ -79,10 +102,28 @@ const NAMES = Object.keys(SCHEMA.shape)
 export function assertMcpOptions(options: McpLimitOptions): void {
   const read = SCHEMA.safeParse(options)
   const problems = read.success ? [] : read.error.issues.flatMap(told)
-  if (read.success && !FAMILIES.some(family => options[family] !== undefined)) {
-    problems.push(`there is nothing to limit; give at least one of ${list(FAMILIES)}`)
-  }
+  if (read.success) problems.push(...contradictions(options))
   if (problems.length > 0) throw new OptionError(`limitMcp: ${problems.join('; ')}`)
+}
+
+/** Options that only mean something without `gateway`. */
+const OWN = [...FAMILIES, 'limiter', 'subject', 'name'] as const
+
+function contradictions(options: McpLimitOptions): readonly string[] {
+  const problems: string[] = []
+  const has = (name: keyof McpLimitOptions) => options[name] !== undefined
+  if (has('gateway')) {
+    for (const name of OWN.filter(has)) problems.push(`${name}: stands beside 'gateway', which says it`)
+  } else {
+    if (!FAMILIES.some(has)) {
+      problems.push(`there is nothing to limit; give at least one of ${list(FAMILIES)}, or 'gateway'`)
+    }
+    if (has('identify')) problems.push("identify: has no effect without 'gateway'; give 'subject'")
+  }
+  if (options.signalClient === false && has('backpressureHeader')) {
+    problems.push("backpressureHeader: tells clients what 'signalClient: false' does not; leave one out")
+  }
+  return problems
 }
 
 function told(issue: z.core.$ZodIssue): readonly string[] {

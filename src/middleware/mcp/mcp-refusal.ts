@@ -1,5 +1,6 @@
 import type { CheckState, Decision } from '../../decision.js'
 import type { ImpossibleCostError } from '../../errors.js'
+import { writeBackpressure } from '../headers/backpressure.js'
 import { toSeconds } from '../headers/told.js'
 import type { Family } from './mcp-call.js'
 import type { McpCheck } from './mcp-rules.js'
@@ -14,8 +15,9 @@ export interface McpRefusalData {
   readonly reason: Decision['reason'] | 'cost-impossible'
   /** ms until this very request passes if nobody else asks, rounded up. `null`: never. */
   readonly retryAfterMs: number | null
-  readonly scope?: 'tool' | 'prompt' | 'resource' | 'method'
-  /** The tool, prompt, resource or method. */
+  /** `tool`, `prompt`, `resource`, `method`; of a gateway the dimension, such as `user` or `tenant`. */
+  readonly scope?: string
+  /** The tool, prompt, resource or method; of a gateway nothing that tells who was counted. */
   readonly key?: string
   /** Units per window. */
   readonly limit?: number
@@ -23,6 +25,14 @@ export interface McpRefusalData {
   readonly remaining?: number
   /** When everything is back, as an ISO time. */
   readonly resetAt?: string
+  /** The field of `backpressureHeader`. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** How clients are told. */
+export interface McpSignal {
+  readonly signalsClient: boolean
+  readonly backpressureHeader: string | undefined
 }
 
 /** Thrown by a request handler: the SDK answers with these very members. */
@@ -52,7 +62,25 @@ const SCOPES = {
   prompts: 'prompt',
   resources: 'resource',
   methods: 'method',
-} as const satisfies Record<Family, NonNullable<McpRefusalData['scope']>>
+} as const satisfies Record<Family, string>
+
+/** What a check is told by: its kind and name. */
+export const placeOf = (check: McpCheck | undefined): Pick<McpRefusalData, 'scope' | 'key'> =>
+  check === undefined ? {} : { scope: SCOPES[check.family], key: check.name }
+
+/** The field of `backpressureHeader`, where there is one. */
+export function headerFields(
+  decision: Decision,
+  name: string | undefined,
+  nowMs: number,
+): Pick<McpRefusalData, 'headers'> {
+  if (name === undefined) return {}
+  const headers: Record<string, string> = {}
+  writeBackpressure(name, decision, nowMs, (field, value) => {
+    headers[field] = value
+  })
+  return { headers }
+}
 
 /** The check that refused and has to wait longest: the one that the decision shows. */
 function refusing(decision: Decision): CheckState | undefined {
@@ -63,36 +91,38 @@ function refusing(decision: Decision): CheckState | undefined {
 
 export function refusalOf(
   decision: Decision,
-  checks: readonly McpCheck[],
+  place: Pick<McpRefusalData, 'scope' | 'key'>,
   nowMs: number,
-  signalClient: boolean,
+  { signalsClient, backpressureHeader }: McpSignal,
 ): McpRefusal {
-  const { reason, policy, retryAfterMs } = decision
+  const { reason, retryAfterMs } = decision
+  const fields = headerFields(decision, backpressureHeader, nowMs)
   const seconds = toSeconds(retryAfterMs)
   if (reason === 'store-unavailable') {
     const message = 'Temporarily unavailable: requests cannot be counted at the moment.'
-    return new McpRefusal(UNAVAILABLE_CODE, message, signalClient ? { reason, retryAfterMs } : undefined)
+    const data = signalsClient ? { reason, retryAfterMs, ...fields } : undefined
+    return new McpRefusal(UNAVAILABLE_CODE, message, data)
   }
-  if (!signalClient) return new McpRefusal(RATE_LIMITED_CODE, 'Rate limit exceeded.', undefined)
-  const asked = checks.find(check => check.policy === policy)
+  if (!signalsClient) return new McpRefusal(RATE_LIMITED_CODE, 'Rate limit exceeded.', undefined)
   const check = refusing(decision)
   const message = `Rate limit exceeded. Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`
   return new McpRefusal(RATE_LIMITED_CODE, message, {
     reason,
     retryAfterMs,
-    ...(asked !== undefined && { scope: SCOPES[asked.family], key: asked.name }),
+    ...place,
     limit: decision.limit,
     ...(check !== undefined && { windowMs: check.windowMs }),
     remaining: decision.remaining,
     resetAt: new Date(nowMs + decision.resetAfterMs).toISOString(),
+    ...fields,
   })
 }
 
 /** No waiting helps: the request asks for more than ever passes at once. */
-export function impossible(error: ImpossibleCostError, signalClient: boolean): McpRefusal {
+export function impossible(error: ImpossibleCostError, { signalsClient }: McpSignal): McpRefusal {
   const message = `The request costs ${error.cost}, and at most ${error.capacity} can pass at once.`
   const data = { reason: 'cost-impossible', retryAfterMs: null } as const
-  return new McpRefusal(RATE_LIMITED_CODE, message, signalClient ? data : undefined)
+  return new McpRefusal(RATE_LIMITED_CODE, message, signalsClient ? data : undefined)
 }
 
 /** The limits themselves failed. Why is for the operator: the message may name whom it was about. */

@@ -196,6 +196,23 @@ describe('limitMcp', () => {
     expect(await second).toMatchObject({ content: [{ text: 'search answers' }] })
   })
 
+  test('A8: by a header of choice for a bridge to HTTP, of refusals and of results that were held back', async () => {
+    const { call, clock, limiter } = await setUp({
+      tools: { search: '1/m' },
+      maxWait: '1m',
+      backpressureHeader: 'X-Wait-Seconds',
+    })
+    expect(await call('search')).not.toHaveProperty('_meta')
+    const held = call('search')
+    await vi.waitFor(() => expect(limiter.metrics().waiting).toBe(1))
+    await expect(call('search')).rejects.toEqual(refused({ headers: { 'X-Wait-Seconds': '120' } }))
+    await clock.advance('1m')
+    expect(await held).toMatchObject({
+      content: [{ text: 'search answers' }],
+      _meta: { 'sluice/backpressure': { headers: { 'X-Wait-Seconds': '60' } } },
+    })
+  })
+
   test('a cost of its own, and requests that are not limited', async () => {
     const { call } = await setUp({
       tools: { '*': '10/m' },
