@@ -3,26 +3,33 @@
  *
  * First in process: what each middleware takes of CPU time for one request, on the request and response of a real server,
  * beside the bare call of the limiter. Then over HTTP: the same route behind Sluice, express-rate-limit and
- * @fastify/rate-limit, in memory and in Redis, every server in a process of its own and asked by turns within every round;
- * requests/s and p99 are what autocannon saw, CPU is what the server's process spent for a request. What else the machine does
- * can only make a round worse, so each figure is that of its best round.
+ * @fastify/rate-limit, in memory and in Redis, every server in a process of its own, on the first core, with the clients
+ * and Redis on the second. Requests/s and p99 are what autocannon saw, CPU is what the server's process spent for a
+ * request.
  *
- *   SLUICE_BENCH_ROUNDS=5          rounds of each cell (default 5)
- *   SLUICE_BENCH_FRAMEWORK=express  one framework only
+ * The contenders take turns within every round, and rounds are short. What else the machine does can only make one worse, so
+ * each figure is that of its best round; ratios to the rival are medians of those within the rounds.
+ *
+ *   SLUICE_BENCH_ROUNDS=5           rounds of each cell over HTTP (default 15); 0: in process alone
+ *   SLUICE_BENCH_FRAMEWORK=express  one framework only, over HTTP alone
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import autocannon from 'autocannon'
-import { startRedis } from '../support/redis-server.ts'
+import autocannon, { type Client } from 'autocannon'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { median } from './support/closed-loop.ts'
 import { CONTENDERS, USER_HEADER } from './support/http-contenders.ts'
-import { measureOverhead, measureRedisOverhead } from './support/http-overhead.ts'
+import { measureOverhead, measureRedisOverhead, type Overhead } from './support/http-overhead.ts'
 import { pinApart } from './support/pin-apart.ts'
 
-const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 5)
+const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 15)
 const ONLY = process.env.SLUICE_BENCH_FRAMEWORK
-const ROUND_REQUESTS = 5_000
+const ROUND_SECONDS = 0.4
+/** How often autocannon looks whether the round is over. */
+const SAMPLE_MS = 20
 const CONNECTIONS = 50
-const USERS = 1_000
+const USERS_PER_CONNECTION = 20
+const IN_FLIGHT_IN_PROCESS = [50, 5]
 /** Not reached. */
 const LIMIT = 1_000_000_000
 
@@ -57,15 +64,20 @@ async function cpuOf({ child }: Contender): Promise<number> {
   return (await message(child)).cpuUs as number
 }
 
-const requests = Array.from({ length: USERS }, (_, user) => ({ headers: { [USER_HEADER]: `user-${user}` } }))
-
 async function load(contender: Contender): Promise<Sample> {
+  let connection = 0
   const before = await cpuOf(contender)
   const result = await autocannon({
     url: contender.url,
     connections: CONNECTIONS,
-    amount: ROUND_REQUESTS,
-    requests,
+    duration: ROUND_SECONDS,
+    sampleInt: SAMPLE_MS,
+    // Users of its own for each connection: to make all of them for all takes longer than the round.
+    setupClient(client: Client) {
+      const first = USERS_PER_CONNECTION * connection++
+      const users = Array.from({ length: USERS_PER_CONNECTION }, (_, i) => `user-${first + i}`)
+      client.setRequests(users.map(user => ({ headers: { [USER_HEADER]: user } })))
+    },
   })
   if (result.errors > 0 || result.non2xx > 0) throw new Error(`${contender.name} failed: ${result.non2xx}`)
   const cpuUs = ((await cpuOf(contender)) - before) / result.requests.total
@@ -79,28 +91,47 @@ function row({ name, samples }: Contender): string {
   return `| ${name} | ${perSecond} | ${Math.min(...of('p99Ms'))} | ${Math.min(...of('cpuUs')).toFixed(1)} |`
 }
 
-console.log('| in process, one request | CPU us |\n|---|---|')
-for (const { name, us } of await measureOverhead()) console.log(`| ${name} | ${us.toFixed(2)} |`)
-
-const redis = await startRedis()
-console.log(`\n| in process through Redis, ${CONNECTIONS} requests at once | CPU us |\n|---|---|`)
-for (const { name, us } of await measureRedisOverhead(`${redis.url}/1`, CONNECTIONS)) {
-  console.log(`| ${name} | ${us.toFixed(2)} |`)
+/** Of each round by itself: what disturbs one contender disturbs the one beside it. */
+function ratios(ours: Contender, theirs: Contender): string {
+  const of = (field: keyof Sample) =>
+    median(ours.samples.map((sample, i) => sample[field] / (theirs.samples[i] as Sample)[field])).toFixed(2)
+  return `| ${ours.name} to ${theirs.name} | ${of('perSecond')} | ${of('p99Ms')} | ${of('cpuUs')} |`
 }
-console.log(
-  `\nNode ${process.version}, ${CONNECTIONS} connections, ${USERS} users, the best of ${ROUNDS} rounds of ${ROUND_REQUESTS} requests`,
-)
-for (const [framework, contenders] of Object.entries(CONTENDERS)) {
-  if (ONLY !== undefined && ONLY !== framework) continue
-  const running = await Promise.all(
-    Object.keys(contenders).map(name => start(framework, name, `${redis.url}/0`)),
-  )
+
+async function overHttp(framework: string, redis: RedisServer): Promise<void> {
+  const names = Object.keys(CONTENDERS[framework] ?? {})
+  const running = await Promise.all(names.map(name => start(framework, name, `${redis.url}/0`)))
   for (const contender of running) await load(contender)
   for (let round = 0; round < ROUNDS; round++) {
     for (const contender of running) contender.samples.push(await load(contender))
   }
   console.log(`\n| ${framework} | requests/s | p99 ms | CPU us/request |\n|---|---|---|---|`)
   for (const contender of running) console.log(row(contender))
+  console.log(`\n| ${framework}, ratios | requests/s | p99 | CPU |\n|---|---|---|---|`)
+  for (const store of ['memory', 'Redis']) {
+    const [ours, theirs] = running.filter(({ name }) => name.endsWith(store))
+    if (ours !== undefined && theirs !== undefined) console.log(ratios(ours, theirs))
+  }
   for (const { child } of running) child.disconnect()
+}
+
+function print(title: string, measured: readonly Overhead[]): void {
+  console.log(`\n| ${title} | CPU us |\n|---|---|`)
+  for (const { name, us } of measured) console.log(`| ${name} | ${us.toFixed(2)} |`)
+}
+
+const redis = await startRedis()
+console.log(`Node ${process.version}, ${CONNECTIONS} connections, ${ROUNDS} rounds of ${ROUND_SECONDS} s`)
+if (ONLY === undefined) {
+  print('in process, memory, one request', await measureOverhead())
+  for (const inFlight of IN_FLIGHT_IN_PROCESS) {
+    const measured = await measureRedisOverhead(`${redis.url}/1`, inFlight)
+    print(`in process through Redis, ${inFlight} requests at once`, measured)
+  }
+}
+if (ROUNDS > 0) {
+  for (const framework of Object.keys(CONTENDERS)) {
+    if (ONLY === undefined || ONLY === framework) await overHttp(framework, redis)
+  }
 }
 await redis.stop()
