@@ -10,6 +10,7 @@ import type { RateLimitInfo } from './request/rate-limit-info.js'
 import type { Refused } from './request/refused.js'
 import { CLIENT_LEFT, CLIENT_LEFT_STATUS } from './request/ruling.js'
 import { onAbort } from './web/on-abort.js'
+import { withFields } from './web/responses.js'
 
 export type * from './public-types.js'
 
@@ -68,15 +69,28 @@ export function rateLimit<P extends PoliciesInput>(
       return undefined
     }
     c.set(propertyName, ruling.info)
-    ruling.writeFields((name, value) => c.header(name, value))
+    const fields: [string, string][] = []
+    ruling.writeFields((name, value) => {
+      c.header(name, value)
+      fields.push([name, value])
+    })
     if (ruling.refused !== undefined) {
-      return handler === undefined ? answer(c, ruling.refused) : handler(c, ruling.refused)
+      if (handler === undefined) return answer(c, ruling.refused)
+      return told(await handler(c, ruling.refused), fields)
     }
     await next()
+    const response = told(c.res, fields)
+    if (response !== c.res) c.res = response
     if (ruling.settles) await ruling.settle(c.res)
     return undefined
   }
   return withLimit(middleware, limit)
+}
+
+/** What the context made has the fields that were set on it; a Response of somebody else, such as of `fetch`, has not. */
+function told(response: Response, fields: readonly (readonly [string, string])[]): Response {
+  const [first] = fields
+  return first === undefined || response.headers.has(first[0]) ? response : withFields(response, fields)
 }
 
 /** By the context, which knows the header fields that were set. */
