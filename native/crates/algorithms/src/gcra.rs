@@ -1,6 +1,6 @@
 use crate::plan::GcraPlan;
 use crate::step::{Check, Op, Status, Step, Write};
-use crate::time::{EPOCH_2020_US, GRANULE_TICKS, cdiv, fdiv, max, min};
+use crate::time::{EPOCH_2020_US, GRANULE_TICKS, cdiv, fdiv, granule_of, max, min};
 
 /// The theoretical arrival time in ticks of 1/8 us since 2020.
 pub type GcraState = [f64; 1];
@@ -82,8 +82,8 @@ pub fn gcra(state: &mut Option<GcraState>, plan: &GcraPlan, check: Check) -> Ste
     let mut write = Write::None;
     if op != Op::Peek && (repair || next != backlog) {
         let value = now_ticks + next;
-        let granule = fdiv(value, GRANULE_TICKS);
-        write = if state.is_none() || granule > fdiv(stored, GRANULE_TICKS) {
+        let granule = granule_of(value);
+        write = if state.is_none() || granule > granule_of(stored) {
             Write::Expire(cdiv((granule + 2.0) * GRANULE_TICKS - now_ticks, 8.0))
         } else {
             Write::Keep

@@ -95,8 +95,8 @@ pub fn quota(state: &mut Option<QuotaState>, plan: &QuotaPlan, check: Check) -> 
     if refused > 0.0 {
         status = Status::Denied;
         let wanted = used + refused - spread_burst;
-        if used + refused <= total {
-            // Only a spread quota gets here: the pace reaches it in this period.
+        if spread && used + refused <= total {
+            // The pace reaches it in this period.
             wait_us = start + muldiv(stop - start, wanted, total, total - 1.0) - now;
         } else {
             wait_us = stop - now;

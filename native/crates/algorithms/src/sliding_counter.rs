@@ -20,12 +20,12 @@ pub type SlidingCounterState = [f64; 4];
 pub fn sliding_counter(state: &mut Option<SlidingCounterState>, plan: &SlidingCounterPlan, check: Check) -> Step {
     let Check { op, n, at, now } = check;
     let &SlidingCounterPlan { limit, window_us, debt_limit } = plan;
-    let mut start = fdiv(now, window_us) * window_us;
     let mut length = window_us;
     let mut previous = 0.0;
     let mut current = 0.0;
     let mut fresh = true;
     let mut repair = false;
+    let mut start;
     if let Some([stored_start, stored_length, stored_previous, stored_current]) = *state
         && now < stored_start + 2.0 * stored_length
     {
@@ -46,6 +46,8 @@ pub fn sliding_counter(state: &mut Option<SlidingCounterState>, plan: &SlidingCo
         } else {
             fresh = false;
         }
+    } else {
+        start = fdiv(now, window_us) * window_us;
     }
 
     // In parts: a window has `parts` of `part_us`, of which `weight` are left; a unit weighs `parts`.

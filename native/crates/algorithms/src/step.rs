@@ -121,6 +121,6 @@ impl Check {
     #[inline]
     pub fn is_well_formed(&self) -> bool {
         // What nearly every check has comes first.
-        (self.n == 1.0 || (self.n > 1.0 && is_whole(self.n))) && (self.at == 0.0 || is_whole(self.at))
+        (self.n == 1.0 || (self.n > 1.0 && is_whole(self.n))) && (self.at.to_bits() == 0 || is_whole(self.at))
     }
 }

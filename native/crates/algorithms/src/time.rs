@@ -13,38 +13,42 @@ pub(crate) const GRANULE_TICKS: f64 = 8.0 * GRANULE_US;
 /// 2^53: every stored number and every intermediate result stays below this.
 pub const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// A sum with this is whole, as far as numbers go that are a quarter of it: doubles there are 1 apart.
-const ROUNDS: f64 = 6_755_399_441_055_744.0;
-const ROUNDED_MAX: f64 = 1_688_849_860_263_936.0;
+/// 2^52: doubles from here on are whole, and those from here to its double are 1 apart.
+const WHOLE_FROM: f64 = 4_503_599_627_370_496.0;
 
-/// `floor`, inline: the baseline of x86-64 has no instruction for it and calls a function.
-#[inline(always)]
-fn floor(x: f64) -> f64 {
-    if x.abs() < ROUNDED_MAX {
-        let nearest = (x + ROUNDS) - ROUNDS;
-        // What rounds to zero keeps its sign, as it does in the other languages.
-        if nearest > x { nearest - 1.0 } else { nearest.copysign(x) }
-    } else {
-        x.floor()
-    }
-}
-
-/// Whether a number is a whole one, without the function that `trunc` calls on the baseline of x86-64.
+/// Whether a number is a whole one.
 #[inline(always)]
 pub(crate) fn is_whole(x: f64) -> bool {
-    floor(x) == x && x.is_finite()
+    let size = x.abs();
+    if size < WHOLE_FROM { (size + WHOLE_FROM) - WHOLE_FROM == size } else { size.is_finite() }
 }
 
-/// floor(a / b) for b >= 1, exact while |a| + b <= 2^53.
+/// floor(a / b) for a >= 0 and b >= 1, exact while a + b <= 2^53 and the quotient is below 2^52. Every quotient here is:
+/// they are counts, times and instants.
 #[inline(always)]
 pub(crate) fn fdiv(a: f64, b: f64) -> f64 {
-    floor(a / b)
+    floor_by(WHOLE_FROM, a / b)
 }
 
-/// ceil(a / b) for a >= 0 and b >= 1.
+/// floor(ticks / GRANULE_TICKS), of an instant before 2020 too.
+#[inline(always)]
+pub(crate) fn granule_of(ticks: f64) -> f64 {
+    floor_by(1.5 * WHOLE_FROM, ticks / GRANULE_TICKS)
+}
+
+/// `floor` of a number that added to `offset` comes to where doubles are 1 apart. The baseline of x86-64 has no instruction
+/// for it. The function that would be called takes a good part of a check, as does a branch on the fraction, which nobody
+/// can predict.
+#[inline(always)]
+fn floor_by(offset: f64, x: f64) -> f64 {
+    let nearest = (x + offset) - offset;
+    nearest - if nearest > x { 1.0 } else { 0.0 }
+}
+
+/// ceil(a / b), exact as `fdiv` is.
 #[inline(always)]
 pub(crate) fn cdiv(a: f64, b: f64) -> f64 {
-    floor((a + b - 1.0) / b)
+    fdiv(a + (b - 1.0), b)
 }
 
 /// The smaller one, the first when they are equal. `f64::min` has a rule for NaN, and costs more.
@@ -64,40 +68,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn division_rounds_as_floor_does_for_any_number() {
-        for x in [
-            0.0,
-            0.5,
-            1.0,
-            7.9,
-            -0.0,
-            -0.5,
-            -1.0,
-            -7.1,
-            2.5,
-            -2.5,
-            1e15 + 0.5,
-            -1e15 - 0.5,
-            ROUNDED_MAX - 0.25,
-            ROUNDED_MAX + 0.25,
-            0.25 - ROUNDED_MAX,
-            1e16,
-            -1e16,
-            1e300,
-            -1e300,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
+    fn division_rounds_down_and_up_to_whole_numbers() {
+        for (a, b, down, up) in [
+            (0.0, 8.0, 0.0, 0.0),
+            (1.0, 8.0, 0.0, 1.0),
+            (7.0, 8.0, 0.0, 1.0),
+            (8.0, 8.0, 1.0, 1.0),
+            (9.0, 8.0, 1.0, 2.0),
+            (1e15 + 1.0, 2.0, 5e14, 5e14 + 1.0),
+            (WHOLE_FROM - 1.0, 1.0, WHOLE_FROM - 1.0, WHOLE_FROM - 1.0),
+            (EXACT_MAX - 3.0, 3.0, 3_002_399_751_580_329.0, 3_002_399_751_580_330.0),
         ] {
-            assert_eq!(floor(x).to_bits(), x.floor().to_bits(), "{x}");
+            assert_eq!((fdiv(a, b), cdiv(a, b)), (down, up), "{a} / {b}");
         }
-        for (x, whole) in
-            [(0.0, true), (-3.0, true), (0.5, false), (1e300, true), (f64::NAN, false), (f64::INFINITY, false)]
-        {
-            assert_eq!(is_whole(x), whole, "{x}");
+        assert!(fdiv(f64::NAN, 8.0).is_nan());
+    }
+
+    #[test]
+    fn granules_are_rounded_down_before_2020_too() {
+        for (granules, down) in [(0.0, 0.0), (2.5, 2.0), (-2.5, -3.0), (-3.0, -3.0), (7.75, 7.0), (-0.25, -1.0)] {
+            assert_eq!(granule_of(granules * GRANULE_TICKS), down, "{granules}");
         }
-        assert!(floor(f64::NAN).is_nan());
-        assert_eq!(fdiv(-1.0, 8.0), -1.0);
-        assert_eq!(cdiv(9.0, 8.0), 2.0);
-        assert_eq!(cdiv(0.0, 8.0), 0.0);
+        assert_eq!(granule_of(GRANULE_TICKS - 1.0), 0.0);
+        assert_eq!(granule_of(-1.0), -1.0);
+    }
+
+    #[test]
+    fn whole_numbers_are_told_from_all_others() {
+        for x in [0.0, -0.0, 1.0, -3.0, WHOLE_FROM - 1.0, WHOLE_FROM, EXACT_MAX + 2.0, 1e300, -1e300] {
+            assert!(is_whole(x), "{x}");
+        }
+        for x in [0.5, -0.5, 1.000_000_1, WHOLE_FROM - 0.5, f64::MIN_POSITIVE, f64::NAN, f64::INFINITY] {
+            assert!(!is_whole(x), "{x}");
+        }
     }
 }

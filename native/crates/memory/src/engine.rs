@@ -1,10 +1,11 @@
 use crate::clock::{Clock, CounterClock};
 use crate::draft::Draft;
-use crate::in_place;
+use crate::in_place::{self, Counting, InPlace};
 use crate::limit::{Limit, algorithm_code};
 use crate::lock::{Guard, Lock};
 use crate::shard::{KeyName, Shard};
-use crate::transaction::{Transaction, decide_few};
+use crate::subject::WORDS_MAX;
+use crate::transaction::{FEW, Transaction, decide_few};
 use foldhash::fast::RandomState;
 use sluice_algorithms::{Check, Op, Plan, Status, Step};
 use smallvec::SmallVec;
@@ -69,26 +70,11 @@ pub struct Verdict {
     pub reset_us: f64,
 }
 
-impl Verdict {
-    pub(crate) const EMPTY: Self =
-        Self { status: Status::BadCheck, granted: 0.0, remaining: 0.0, wait_us: 0.0, reset_us: 0.0 };
-
-    #[inline(always)]
-    pub(crate) fn tell(&mut self, step: &Step) {
-        self.status = step.status;
-        self.granted = step.granted;
-        self.remaining = step.remaining;
-        self.wait_us = step.wait_us;
-        self.reset_us = step.reset_us;
-    }
-}
-
 impl From<Step> for Verdict {
     #[inline]
     fn from(step: Step) -> Self {
-        let mut verdict = Self::EMPTY;
-        verdict.tell(&step);
-        verdict
+        let Step { status, granted, remaining, wait_us, reset_us, .. } = step;
+        Self { status, granted, remaining, wait_us, reset_us }
     }
 }
 
@@ -197,64 +183,98 @@ impl<C: Clock> MemoryEngine<C> {
         let mut limits = self.limits.lock();
         let next = limits.len() as u32;
         let id = *limits.entry((name.to_owned(), algorithm_code(&plan))).or_insert(next);
-        Limit { id, plan }
+        Limit { id, salt: u64::from(id).wrapping_mul(SPREAD), plan }
     }
 
     /// Decides a request of one check.
     ///
     /// # Errors
     /// [`RequestError::Clock`]
-    #[inline]
+    #[inline(always)]
     pub fn decide_one(&self, ask: &Ask<'_>) -> Result<(Verdict, f64), RequestError> {
-        let mut verdict = Verdict::EMPTY;
-        let now_us = self.tell_one(ask, &mut verdict)?;
-        Ok((verdict, now_us))
+        let now = self.now()?;
+        Ok((self.decide_at(ask, now), now))
     }
 
-    /// Apart from what moves its answer, so that a caller who reads one number of it does not wait for all.
-    fn tell_one(&self, ask: &Ask<'_>, verdict: &mut Verdict) -> Result<f64, RequestError> {
-        let now = self.now()?;
-        let (place, name) = self.locate(ask);
-        let mut shard = self.lock(place);
-        shard.begin(now);
-        if !in_place::decide(&mut shard, &name, ask.plan(), ask.check(now), ask.lease_id, verdict) {
-            verdict.tell(&decide_by_draft(&mut shard, ask, name, now));
+    #[inline(always)]
+    fn decide_at(&self, ask: &Ask<'_>, now: f64) -> Verdict {
+        let hash = self.hash(ask);
+        match ask.plan() {
+            Plan::Gcra(plan) => self.count(plan, ask, hash, now),
+            Plan::FixedWindow(plan) => self.count(plan, ask, hash, now),
+            Plan::TokenBucket(plan) | Plan::LeakyBucket(plan) => self.count(plan, ask, hash, now),
+            Plan::SlidingCounter(plan) => self.count(plan, ask, hash, now),
+            Plan::SlidingWindow(plan) => self.decide_by(plan, ask, hash, now),
+            Plan::Quota(plan) => self.count(plan, ask, hash, now),
+            Plan::Concurrency(plan) => self.decide_by(plan, ask, hash, now),
         }
-        Ok(now)
+    }
+
+    /// What nearly every check meets: a lock that is free, nothing to be taken out, its key alive and to end when it did
+    /// before. Compiled for each algorithm apart, and without a call, so that nothing has to be kept for after it.
+    #[inline(never)]
+    fn count<const N: usize>(
+        &self,
+        plan: &(impl Counting<N> + InPlace),
+        ask: &Ask<'_>,
+        hash: u64,
+        now: f64,
+    ) -> Verdict {
+        if ask.subject.len() <= WORDS_MAX
+            && let Some(mut shard) = self.shard(hash).try_lock()
+            && !shard.is_due(now)
+            && let Some((step, _)) = in_place::count(&mut shard, &KeyName::of(ask, hash), plan, ask.check(now))
+        {
+            return step.into();
+        }
+        self.decide_by(plan, ask, hash, now)
+    }
+
+    #[inline(never)]
+    fn decide_by(&self, plan: &impl InPlace, ask: &Ask<'_>, hash: u64, now: f64) -> Verdict {
+        let mut shard = self.shard(hash).lock();
+        shard.begin(now);
+        let name = KeyName::of(ask, hash);
+        let told = in_place::decide(&mut shard, &name, plan, ask.check(now), ask.lease_id);
+        match told {
+            Some(step) => step.into(),
+            None => decide_by_draft(&mut shard, ask, name, now).into(),
+        }
     }
 
     /// Decides a request of 1 to 16 checks, all or nothing: when one is refused or fails, none has changed anything.
     ///
     /// # Errors
     /// [`RequestError::Checks`], [`RequestError::Clock`]
-    #[inline]
+    #[inline(always)]
     pub fn decide(&self, request: &[Ask<'_>]) -> Result<Outcome, RequestError> {
-        let mut checks = Verdicts::new();
-        let now_us = self.tell_all(request, &mut checks)?;
-        Ok(Outcome { now_us, checks })
+        // Told in its place: an outcome takes longer to move than a check to decide.
+        let mut told = Ok(Outcome { now_us: 0.0, checks: Verdicts::new() });
+        if let Ok(outcome) = &mut told
+            && let Err(error) = self.decide_all(request, outcome)
+        {
+            told = Err(error);
+        }
+        told
     }
 
-    fn tell_all(&self, request: &[Ask<'_>], verdicts: &mut Verdicts) -> Result<f64, RequestError> {
-        if let [ask] = request {
-            let mut verdict = Verdict::EMPTY;
-            let now_us = self.tell_one(ask, &mut verdict)?;
-            verdicts.push(verdict);
-            return Ok(now_us);
-        }
+    #[inline(never)]
+    fn decide_all(&self, request: &[Ask<'_>], outcome: &mut Outcome) -> Result<(), RequestError> {
         if request.is_empty() || request.len() > CHECKS_MAX {
             return Err(RequestError::Checks(request.len()));
         }
-        let now_us = self.now()?;
-        let is_decided = match request {
-            [_, _] => decide_few::<C, 2>(self, request, now_us, verdicts),
-            [_, _, _] => decide_few::<C, 3>(self, request, now_us, verdicts),
-            [_, _, _, _] => decide_few::<C, 4>(self, request, now_us, verdicts),
-            _ => false,
-        };
-        if !is_decided {
-            *verdicts = self.decide_by_drafts(request, now_us);
+        let Outcome { now_us, checks } = outcome;
+        *now_us = self.now()?;
+        if request.len() <= FEW && decide_few(self, request, *now_us, checks) {
+            return Ok(());
         }
-        Ok(now_us)
+        checks.clear();
+        if let [ask] = request {
+            checks.push(self.decide_at(ask, *now_us));
+        } else {
+            *checks = self.decide_by_drafts(request, *now_us);
+        }
+        Ok(())
     }
 
     #[cold]
@@ -296,14 +316,34 @@ impl<C: Clock> MemoryEngine<C> {
         if (NOW_MIN_US..NOW_END_US).contains(&now) { Ok(now) } else { Err(RequestError::Clock(now)) }
     }
 
-    #[inline]
-    pub(crate) fn locate<'a>(&self, ask: &Ask<'a>) -> (usize, KeyName<'a>) {
-        let limit = ask.limit.id;
+    #[inline(always)]
+    pub(crate) fn hash(&self, ask: &Ask<'_>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(ask.subject.as_bytes());
-        let hash = hasher.finish() ^ u64::from(limit).wrapping_mul(SPREAD);
-        let place = (hash >> 48) as usize & (self.shards.len() - 1);
-        (place, KeyName { hash: hash as u32, limit, subject: ask.subject })
+        hasher.finish() ^ ask.limit.salt
+    }
+
+    #[inline(always)]
+    pub(crate) fn place(&self, hash: u64) -> usize {
+        (hash >> 48) as usize & (self.shards.len() - 1)
+    }
+
+    #[inline]
+    #[allow(clippy::indexing_slicing, reason = "places are masked by the number of shards")]
+    fn shard(&self, hash: u64) -> &Lock<Shard> {
+        &self.shards[self.place(hash)].0
+    }
+
+    #[inline]
+    pub(crate) fn locate<'a>(&self, ask: &Ask<'a>) -> (usize, KeyName<'a>) {
+        let hash = self.hash(ask);
+        (self.place(hash), KeyName::of(ask, hash))
+    }
+
+    #[inline]
+    #[allow(clippy::indexing_slicing, reason = "places are masked by the number of shards")]
+    pub(crate) fn try_lock(&self, place: usize) -> Option<Guard<'_, Shard>> {
+        self.shards[place].0.try_lock()
     }
 
     #[inline]

@@ -1,141 +1,208 @@
 //! What nearly every check is: one that finds its key there, alive and not blocked. It is decided where the state stands,
 //! or on a copy of a few numbers. A [`Draft`](crate::draft::Draft) can do all of it and everything else, at several times the cost.
 
-use crate::engine::Verdict;
+use crate::engine::{Ask, Verdicts};
 use crate::shard::{KeyName, Shard};
+use crate::subject::WORDS_MAX;
 use sluice_algorithms::{
-    Check, Op, Plan, Status, Write, concurrency, fixed_window, gcra, quota, sliding_counter, sliding_window,
+    BucketPlan, Check, ConcurrencyPlan, FixedWindowPlan, GcraPlan, Op, Plan, QuotaPlan, SlidingCounterPlan,
+    SlidingWindowPlan, Status, Step, Write, concurrency, fixed_window, gcra, quota, sliding_counter, sliding_window,
     token_bucket,
 };
 
 /// Numbers of the largest state of fixed size.
 const NUMBERS_MAX: usize = 5;
 
-/// A check alone in its request. False: nothing was done, and it takes a draft.
-///
-/// The verdict is told number by number, and each algorithm is inline: a step that is written down as a whole and read at
-/// once in other pieces waits for the memory, which took a third of the whole check.
-#[inline(always)]
+/// A plan whose checks are decided where the state of a live key stands.
+pub(crate) trait InPlace {
+    /// `None`: nothing was done, and it takes a draft.
+    fn decide(&self, shard: &mut Shard, key: u32, check: Check, lease_id: Option<&str>) -> Option<Step>;
+}
+
+/// A plan of an algorithm whose state is N numbers.
+pub(crate) trait Counting<const N: usize> {
+    /// Runs the algorithm, where that takes no call.
+    fn count(&self, state: &mut Option<[f64; N]>, check: Check) -> Option<Step>;
+}
+
+macro_rules! counting {
+    ($($plan:ty: $algorithm:path, $numbers:literal $(, unless $field:ident)?;)+) => {$(
+        impl Counting<$numbers> for $plan {
+            #[inline(always)]
+            fn count(&self, state: &mut Option<[f64; $numbers]>, check: Check) -> Option<Step> {
+                $(
+                    if self.$field {
+                        return None;
+                    }
+                )?
+                // A version of the algorithm for what nearly every check asks.
+                Some(match check.op {
+                    Op::Consume => $algorithm(state, self, Check { op: Op::Consume, ..check }),
+                    _ => $algorithm(state, self, check),
+                })
+            }
+        }
+
+        impl InPlace for $plan {
+            #[inline]
+            fn decide(&self, shard: &mut Shard, key: u32, check: Check, _: Option<&str>) -> Option<Step> {
+                let mut state = Some(shard.keys.numbers(key));
+                let step = $algorithm(&mut state, self, check);
+                if let (Some(numbers), true) = (state, step.write != Write::None) {
+                    shard.keys.set_numbers(key, numbers);
+                    settle(shard, key, step.write, check.now);
+                }
+                Some(step)
+            }
+        }
+    )+};
+}
+
+counting!(
+    GcraPlan: gcra, 1;
+    FixedWindowPlan: fixed_window, 3;
+    BucketPlan: token_bucket, 5;
+    SlidingCounterPlan: sliding_counter, 4;
+    QuotaPlan: quota, 3, unless spread;
+);
+
+impl InPlace for SlidingWindowPlan {
+    #[inline]
+    fn decide(&self, shard: &mut Shard, key: u32, check: Check, _: Option<&str>) -> Option<Step> {
+        let log = shard.keys.log(key)?;
+        let (step, change) = sliding_window(Some(log), self, check);
+        if step.write != Write::None {
+            log.apply(&change);
+            settle(shard, key, step.write, check.now);
+        }
+        Some(step)
+    }
+}
+
+impl InPlace for ConcurrencyPlan {
+    #[inline]
+    fn decide(&self, shard: &mut Shard, key: u32, check: Check, lease_id: Option<&str>) -> Option<Step> {
+        let leases = shard.keys.leases(key)?;
+        let (step, change) = concurrency(Some(leases), self, check, lease_id);
+        if step.write != Write::None {
+            leases.apply(&change);
+            if leases.is_empty() {
+                shard.drop_state(key, check.now);
+            } else {
+                settle(shard, key, step.write, check.now);
+            }
+        }
+        Some(step)
+    }
+}
+
+/// A check alone in its request. `None`: nothing was done, and it takes a draft.
+#[inline]
 pub(crate) fn decide(
     shard: &mut Shard,
     name: &KeyName<'_>,
-    plan: &Plan,
+    plan: &impl InPlace,
     check: Check,
     lease_id: Option<&str>,
-    verdict: &mut Verdict,
-) -> bool {
-    let Some(key) = live_key(shard, name, &check) else { return false };
-    // Number by number too: only algorithms that are not inline need a check that stands in memory.
-    let Check { op, n, at, now } = check;
-    /// Runs an algorithm whose state has a fixed size.
-    macro_rules! on_numbers {
-        ($algorithm:path, $plan:expr) => {{
-            let mut state = Some(shard.keys.numbers(key));
-            let step = $algorithm(&mut state, $plan, check);
-            verdict.tell(&step);
-            if let (Some(numbers), true) = (state, step.write != Write::None) {
-                shard.keys.set_numbers(key, numbers);
-            }
-            step.write
-        }};
-    }
-    let write = match plan {
-        Plan::Gcra(plan) => on_numbers!(gcra, plan),
-        Plan::FixedWindow(plan) => on_numbers!(fixed_window, plan),
-        Plan::TokenBucket(plan) | Plan::LeakyBucket(plan) => on_numbers!(token_bucket, plan),
-        Plan::SlidingCounter(plan) => on_numbers!(sliding_counter, plan),
-        Plan::Quota(plan) => on_numbers!(quota, plan),
-        Plan::SlidingWindow(plan) => {
-            let Some(log) = shard.keys.log(key) else { return false };
-            let (step, change) = sliding_window(Some(log), plan, Check { op, n, at, now });
-            verdict.tell(&step);
-            if step.write != Write::None {
-                log.apply(&change);
-            }
-            step.write
-        }
-        Plan::Concurrency(plan) => {
-            let Some(leases) = shard.keys.leases(key) else { return false };
-            let (step, change) = concurrency(Some(leases), plan, Check { op, n, at, now }, lease_id);
-            verdict.tell(&step);
-            if step.write != Write::None {
-                leases.apply(&change);
-                if leases.is_empty() {
-                    shard.drop_state(key, now);
-                    return true;
-                }
-            }
-            step.write
-        }
-    };
-    settle(shard, key, write, now);
-    true
+) -> Option<Step> {
+    let key = live_key(shard, name, &check)?;
+    plan.decide(shard, key, check, lease_id)
 }
 
-/// One of several checks that pass or are refused together: decided on a copy of the state, and the state left alone.
-#[derive(Clone, Copy)]
-pub(crate) struct Tentative {
+/// The same where nothing changes but the numbers, without any call, and what the numbers were before. `None`: nothing was
+/// done.
+#[inline(always)]
+pub(crate) fn count<const N: usize>(
+    shard: &mut Shard,
+    name: &KeyName<'_>,
+    plan: &impl Counting<N>,
+    check: Check,
+) -> Option<(Step, Counted<N>)> {
+    let key = live_key(shard, name, &check)?;
+    let before = shard.keys.numbers(key);
+    let mut state = Some(before);
+    let step = plan.count(&mut state, check)?;
+    match (step.write, state) {
+        (Write::None, _) => {}
+        (Write::Keep, Some(numbers)) if !shard.is_set_apart(key) => shard.keys.change_numbers(key, numbers),
+        _ => return None,
+    }
+    Some((step, Counted { key, before }))
+}
+
+/// A key that was counted on, and its numbers before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted<const N: usize> {
     key: u32,
-    numbers: [f64; NUMBERS_MAX],
-    write: Write,
+    before: [f64; N],
 }
 
-impl Tentative {
-    pub const EMPTY: Self = Self { key: 0, numbers: [0.0; NUMBERS_MAX], write: Write::None };
+/// Takes a count back, as long as nobody saw it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Undo {
+    key: u32,
+    /// Numbers of the state; 0: there is nothing to be taken back.
+    length: u32,
+    before: [f64; NUMBERS_MAX],
+}
 
-    /// False: it takes a draft, or was not allowed.
-    #[inline]
-    pub fn decide(
-        &mut self,
-        shard: &Shard,
-        name: &KeyName<'_>,
-        plan: &Plan,
-        check: Check,
-        verdict: &mut Verdict,
-    ) -> bool {
-        let Some(key) = live_key(shard, name, &check) else { return false };
+impl Undo {
+    pub const NOTHING: Self = Self { key: 0, length: 0, before: [0.0; NUMBERS_MAX] };
+
+    #[inline(always)]
+    fn set<const N: usize>(&mut self, Counted { key, before }: Counted<N>) {
         self.key = key;
-        /// Runs an algorithm whose state has a fixed size.
-        macro_rules! on_copy {
-            ($algorithm:path, $plan:expr) => {{
-                let mut state = Some(shard.keys.numbers(key));
-                let step = $algorithm(&mut state, $plan, check);
-                verdict.tell(&step);
-                self.write = step.write;
-                if let (Some(numbers), Some(copy)) = (state, self.numbers.first_chunk_mut()) {
-                    *copy = numbers;
-                }
-                step.status == Status::Allowed
-            }};
-        }
-        match plan {
-            Plan::Gcra(plan) => on_copy!(gcra, plan),
-            Plan::FixedWindow(plan) => on_copy!(fixed_window, plan),
-            Plan::TokenBucket(plan) | Plan::LeakyBucket(plan) => on_copy!(token_bucket, plan),
-            Plan::SlidingCounter(plan) => on_copy!(sliding_counter, plan),
-            Plan::Quota(plan) => on_copy!(quota, plan),
-            Plan::SlidingWindow(_) | Plan::Concurrency(_) => false,
-        }
+        self.length = N as u32;
+        self.before.iter_mut().zip(before).for_each(|(place, number)| *place = number);
     }
 
-    /// Whether both are of one key of a shard, and the second has not seen what the first leaves.
-    pub fn is_of_key(&self, other: &Self) -> bool {
-        self.key == other.key
+    pub fn carry_out(&self, shard: &mut Shard) {
+        match self.length {
+            0 => {}
+            1 => shard.keys.change_numbers(self.key, [self.before[0]]),
+            _ => shard.keys.change_numbers(self.key, self.before),
+        }
     }
+}
 
-    #[inline]
-    pub fn commit(&self, shard: &mut Shard, plan: &Plan, now: f64) {
-        if self.write == Write::None {
-            return;
+/// One of several checks that pass or are refused together. True: it passed without anything but numbers being changed, and
+/// its verdict comes last. False: nothing was done that `undo` does not tell.
+#[inline(always)]
+pub(crate) fn count_one_of_several(
+    shard: &mut Shard,
+    ask: &Ask<'_>,
+    (hash, now): (u64, f64),
+    undo: &mut Undo,
+    verdicts: &mut Verdicts,
+) -> bool {
+    match ask.plan() {
+        Plan::Gcra(plan) => count_for_undo(shard, plan, ask, (hash, now), undo, verdicts),
+        Plan::FixedWindow(plan) => count_for_undo(shard, plan, ask, (hash, now), undo, verdicts),
+        Plan::TokenBucket(plan) | Plan::LeakyBucket(plan) => {
+            count_for_undo(shard, plan, ask, (hash, now), undo, verdicts)
         }
-        if let Plan::Gcra(_) = plan {
-            let [first, ..] = self.numbers;
-            shard.keys.set_numbers(self.key, [first]);
-        } else {
-            shard.keys.set_numbers(self.key, self.numbers);
-        }
-        settle(shard, self.key, self.write, now);
+        Plan::SlidingCounter(plan) => count_for_undo(shard, plan, ask, (hash, now), undo, verdicts),
+        Plan::Quota(plan) => count_for_undo(shard, plan, ask, (hash, now), undo, verdicts),
+        Plan::SlidingWindow(_) | Plan::Concurrency(_) => false,
     }
+}
+
+#[inline(never)]
+fn count_for_undo<const N: usize>(
+    shard: &mut Shard,
+    plan: &impl Counting<N>,
+    ask: &Ask<'_>,
+    (hash, now): (u64, f64),
+    undo: &mut Undo,
+    verdicts: &mut Verdicts,
+) -> bool {
+    if ask.subject.len() > WORDS_MAX {
+        return false;
+    }
+    let Some((step, counted)) = count(shard, &KeyName::of(ask, hash), plan, ask.check(now)) else { return false };
+    undo.set(counted);
+    verdicts.push(step.into());
+    step.status == Status::Allowed
 }
 
 #[inline(always)]

@@ -22,26 +22,30 @@ fn entry_of(hash: u32, key: u32) -> u64 {
     u64::from(hash) << 32 | (u64::from(key) + 1)
 }
 
+fn hash_of(entry: u64) -> u32 {
+    (entry >> 32) as u32
+}
+
 impl Index {
     fn mask(&self) -> usize {
         self.entries.len() - 1
     }
 
-    /// The place at which a search begins: the high bits of a hash spread better than its low ones.
-    fn home(&self, entry: u64) -> usize {
-        let hash = (entry >> 32) as usize;
-        (hash ^ (hash >> 16)) & self.mask()
+    /// The place at which a search begins.
+    #[inline(always)]
+    fn home(&self, hash: u32) -> usize {
+        hash as usize & self.mask()
     }
 
     #[inline(always)]
     pub fn find(&self, hash: u32, is_key: impl Fn(u32) -> bool) -> Option<u32> {
-        let mut place = self.home(u64::from(hash) << 32);
+        let mut place = self.home(hash);
         loop {
-            let entry = self.entries[place];
+            let entry = *self.entries.get(place)?;
             if entry == EMPTY {
                 return None;
             }
-            if (entry >> 32) as u32 == hash {
+            if hash_of(entry) == hash {
                 let key = (entry as u32) - 1;
                 if is_key(key) {
                     return Some(key);
@@ -67,7 +71,7 @@ impl Index {
     /// Takes out a key that is there.
     pub fn remove(&mut self, hash: u32, key: u32) {
         let entry = entry_of(hash, key);
-        let mut hole = self.home(entry);
+        let mut hole = self.home(hash_of(entry));
         while self.entries[hole] != entry {
             hole = (hole + 1) & self.mask();
         }
@@ -79,7 +83,7 @@ impl Index {
             if entry == EMPTY {
                 break;
             }
-            let from_home = place.wrapping_sub(self.home(entry)) & self.mask();
+            let from_home = place.wrapping_sub(self.home(hash_of(entry))) & self.mask();
             if from_home >= (place.wrapping_sub(hole) & self.mask()) {
                 self.entries[hole] = entry;
                 hole = place;
@@ -90,7 +94,7 @@ impl Index {
     }
 
     fn put(&mut self, entry: u64) {
-        let mut place = self.home(entry);
+        let mut place = self.home(hash_of(entry));
         while self.entries[place] != EMPTY {
             place = (place + 1) & self.mask();
         }

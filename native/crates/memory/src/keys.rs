@@ -1,7 +1,8 @@
 //! What stands at the keys of a shard. A key is a number here, given again after it is dropped.
 #![allow(clippy::indexing_slicing, reason = "a key is the number of a slot that is there")]
 
-use crate::subject::Subject;
+use crate::shard::KeyName;
+use crate::subject::{Between, Ends, WORDS_MAX};
 use sluice_algorithms::{
     Check, LeaseSet, Op, Plan, State, Status, Step, WindowLog, concurrency, decide, sliding_window,
 };
@@ -18,15 +19,23 @@ pub(crate) struct Slot {
     end: f64,
     /// The first number of the state.
     first: f64,
-    pub subject: Subject,
-    /// `Limit::id`
-    pub limit: u32,
+    /// Of the limit and the length of the subject, as in `KeyName`.
+    tag: u64,
+    ends: Ends,
+    between: Between,
     pub hash: u32,
 }
 
+const _: () = assert!(size_of::<Slot>() == 64);
+
 impl Slot {
-    pub fn new(limit: u32, hash: u32, subject: &str, end_us: f64) -> Self {
-        Self { end: end_us, first: 0.0, subject: Subject::new(subject), limit, hash }
+    pub fn new(name: &KeyName<'_>, end_us: f64) -> Self {
+        let between = Between::of(name.subject);
+        Self { end: end_us, first: 0.0, tag: name.tag, ends: name.ends, between, hash: name.hash }
+    }
+
+    fn limit(&self) -> usize {
+        (self.tag >> 32) as usize
     }
 }
 
@@ -46,6 +55,8 @@ enum Object {
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     pub slots: Vec<Slot>,
+    /// Subjects of which the words of a slot are only a part.
+    long_subjects: Vec<Option<Box<str>>>,
     /// The numbers of a state after its first; as long as the longest-numbered key that needs them.
     rest: Vec<[f64; REST]>,
     objects: Vec<Option<Box<Object>>>,
@@ -61,19 +72,29 @@ impl Keys {
         self.slots[key as usize].end.abs()
     }
 
-    #[inline]
-    pub fn is(&self, key: u32, limit: u32, subject: &str) -> bool {
-        let slot = &self.slots[key as usize];
-        slot.limit == limit && slot.subject.is(subject)
+    #[inline(always)]
+    pub fn is(&self, key: u32, name: &KeyName<'_>) -> bool {
+        let KeyName { tag, ends, subject, .. } = *name;
+        self.slots.get(key as usize).is_some_and(|slot| {
+            slot.tag == tag
+                && slot.ends == ends
+                && slot.between.is_of(subject)
+                && (subject.len() <= WORDS_MAX || self.has_long_subject(key, subject))
+        })
+    }
+
+    #[inline(never)]
+    fn has_long_subject(&self, key: u32, subject: &str) -> bool {
+        self.long_subjects.get(key as usize).and_then(Option::as_deref) == Some(subject)
     }
 
     /// Fills a slot that is free.
-    pub fn create(&mut self, key: u32, slot: Slot, plan: &Plan) {
-        let limit = slot.limit as usize;
-        if self.plans.len() <= limit {
-            self.plans.resize(limit + 1, None);
+    pub fn create(&mut self, key: u32, name: &KeyName<'_>, plan: &Plan, end_us: f64) {
+        let slot = Slot::new(name, end_us);
+        put(&mut self.plans, slot.limit(), *plan);
+        if name.subject.len() > WORDS_MAX {
+            put(&mut self.long_subjects, key as usize, name.subject.into());
         }
-        self.plans[limit] = Some(*plan);
         self.slots[key as usize] = slot;
     }
 
@@ -81,6 +102,9 @@ impl Keys {
         self.blocks.remove(&key);
         if let Some(object) = self.objects.get_mut(key as usize) {
             *object = None;
+        }
+        if let Some(subject) = self.long_subjects.get_mut(key as usize) {
+            *subject = None;
         }
         self.slots[key as usize] = Slot::default();
     }
@@ -109,7 +133,7 @@ impl Keys {
     #[inline]
     pub fn is_live_and_not_blocked(&self, key: u32, now: f64) -> bool {
         // Negative while a block is filed.
-        self.slots[key as usize].end > now
+        self.slots.get(key as usize).is_some_and(|slot| slot.end > now)
     }
 
     /// The first numbers of a state of fixed size.
@@ -117,12 +141,23 @@ impl Keys {
     pub fn numbers<const N: usize>(&self, key: u32) -> [f64; N] {
         let mut numbers = [0.0; N];
         if let Some((first, others)) = numbers.split_first_mut() {
-            *first = self.slots[key as usize].first;
+            *first = self.slots.get(key as usize).map_or(0.0, |slot| slot.first);
             if let (false, Some(rest)) = (others.is_empty(), self.rest.get(key as usize)) {
                 others.iter_mut().zip(rest).for_each(|(number, stored)| *number = *stored);
             }
         }
         numbers
+    }
+
+    /// Changes the numbers of a state that is there.
+    #[inline(always)]
+    pub fn change_numbers<const N: usize>(&mut self, key: u32, numbers: [f64; N]) {
+        if let (Some(slot), Some((first, others))) = (self.slots.get_mut(key as usize), numbers.split_first()) {
+            slot.first = *first;
+            if let (false, Some(rest)) = (others.is_empty(), self.rest.get_mut(key as usize)) {
+                rest.iter_mut().zip(others).for_each(|(stored, number)| *stored = *number);
+            }
+        }
     }
 
     #[inline]
@@ -200,11 +235,7 @@ impl Keys {
     }
 
     fn store_object(&mut self, key: u32, object: Object) {
-        let place = key as usize;
-        if self.objects.len() <= place {
-            self.objects.resize_with(place + 1, || None);
-        }
-        self.objects[place] = Some(Box::new(object));
+        put(&mut self.objects, key as usize, Box::new(object));
     }
 
     /// The first instant at which a check of cost 1 passes on a key, under its limit's own plan and if nobody else calls; an
@@ -214,7 +245,7 @@ impl Keys {
         if let Some(block) = block.filter(|block| block.until_us > now) {
             return block.until_us;
         }
-        let Some(Some(plan)) = self.plans.get(self.slots[key as usize].limit as usize) else { return 0.0 };
+        let Some(Some(plan)) = self.plans.get(self.slots[key as usize].limit()) else { return 0.0 };
         if block.map_or(self.end_of(key), |block| block.state_end_us) <= now {
             return 0.0;
         }
@@ -230,4 +261,12 @@ impl Keys {
             _ => decide(&mut self.row(key, plan), plan, check, None),
         }
     }
+}
+
+/// Puts an item at a place of a list that is as long as was needed until now.
+fn put<T>(list: &mut Vec<Option<T>>, place: usize, item: T) {
+    if list.len() <= place {
+        list.resize_with(place + 1, || None);
+    }
+    list[place] = Some(item);
 }

@@ -68,7 +68,7 @@ impl Lifetimes {
     /// A key changed, and ends when it did before or later.
     #[inline]
     pub fn changed(&mut self, key: u32, keys: &impl KeyTimes) {
-        if self.releases.size > 0 && self.is_set_apart(key) {
+        if self.is_set_apart(key) {
             self.hastened(key, keys);
         }
     }
@@ -163,8 +163,10 @@ impl Lifetimes {
         }
     }
 
-    fn is_set_apart(&self, key: u32) -> bool {
-        release_at(&self.release_us, key) != 0.0
+    /// Whether a key was found refusing.
+    #[inline(always)]
+    pub fn is_set_apart(&self, key: u32) -> bool {
+        self.releases.size > 0 && release_at(&self.release_us, key) != 0.0
     }
 }
 

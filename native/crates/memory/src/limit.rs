@@ -4,6 +4,8 @@ use sluice_algorithms::Plan;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
     pub(crate) id: u32,
+    /// Keeps the keys of one subject under several limits apart.
+    pub(crate) salt: u64,
     pub(crate) plan: Plan,
 }
 

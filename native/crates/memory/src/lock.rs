@@ -20,6 +20,11 @@ impl<T> Lock<T> {
         Self(SpinMutex::new(value))
     }
 
+    #[inline(always)]
+    pub fn try_lock(&self) -> Option<Guard<'_, T>> {
+        self.0.try_lock()
+    }
+
     #[inline]
     pub fn lock(&self) -> Guard<'_, T> {
         match self.0.try_lock() {

@@ -1,6 +1,8 @@
+use crate::engine::Ask;
 use crate::index::Index;
 use crate::keys::{Block, Keys, Slot};
 use crate::lifetimes::{KeyTimes, Lifetimes};
+use crate::subject::Ends;
 use sluice_algorithms::{Plan, State};
 
 /// Ended keys that one call takes out at most, so that no call waits for a crowd of them.
@@ -34,8 +36,19 @@ pub(crate) struct Shard {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyName<'a> {
     pub hash: u32,
-    pub limit: u32,
+    /// `limit << 32 | length of the subject`, as far as it fits: two names at once.
+    pub tag: u64,
+    pub ends: Ends,
     pub subject: &'a str,
+}
+
+impl<'a> KeyName<'a> {
+    #[inline(always)]
+    pub fn of(ask: &Ask<'a>, hash: u64) -> Self {
+        let subject = ask.subject;
+        let tag = u64::from(ask.limit.id) << 32 | u64::from(subject.len() as u32);
+        Self { hash: hash as u32, tag, ends: Ends::of(subject), subject }
+    }
 }
 
 impl Shard {
@@ -51,17 +64,23 @@ impl Shard {
         }
     }
 
+    /// Whether keys may have ended.
+    #[inline(always)]
+    pub fn is_due(&self, now: f64) -> bool {
+        now >= self.lifetimes.nothing_ends_before_us
+    }
+
     /// Does what is due. Short, so that it costs a check nothing.
     #[inline]
     pub fn begin(&mut self, now: f64) {
-        if now >= self.lifetimes.nothing_ends_before_us {
+        if self.is_due(now) {
             self.reap(now);
         }
     }
 
     #[inline(always)]
     pub fn find(&self, name: &KeyName<'_>) -> Option<u32> {
-        self.index.find(name.hash, |key| self.keys.is(key, name.limit, name.subject))
+        self.index.find(name.hash, |key| self.keys.is(key, name))
     }
 
     /// Adds a key that ends at `end_us`. Its state is for the caller to store.
@@ -73,9 +92,8 @@ impl Shard {
             self.keys.slots.push(Slot::default());
             self.keys.slots.len() as u32 - 1
         });
-        let KeyName { hash, limit, subject } = *name;
-        self.keys.create(key, Slot::new(limit, hash, subject, end_us), plan);
-        self.index.insert(hash, key);
+        self.keys.create(key, name, plan, end_us);
+        self.index.insert(name.hash, key);
         self.lifetimes.add(key, &self.keys);
         self.size += 1;
         key
@@ -110,6 +128,12 @@ impl Shard {
     #[inline]
     pub fn state_changed(&mut self, key: u32) {
         self.lifetimes.changed(key, &self.keys);
+    }
+
+    /// Whether whoever changes the state of a key has to tell, by [`state_changed`](Self::state_changed).
+    #[inline(always)]
+    pub fn is_set_apart(&self, key: u32) -> bool {
+        self.lifetimes.is_set_apart(key)
     }
 
     /// The state of a key is empty: nothing is left but the block, if there is one.

@@ -1,52 +1,55 @@
 use crate::clock::Clock;
 use crate::draft::Draft;
-use crate::engine::{Ask, MemoryEngine, Verdict, Verdicts, is_on_whole_key};
-use crate::in_place::Tentative;
+use crate::engine::{Ask, MemoryEngine, Verdicts, is_on_whole_key};
+use crate::in_place::{Undo, count_one_of_several};
 use crate::lock::Guard;
 use crate::shard::{KeyName, Shard};
 use sluice_algorithms::{Check, Op, Plan, Status, Step};
 use smallvec::SmallVec;
 
-/// Decides and commits the checks of a small request if each is a common one, on a key of its own, and all are allowed.
-/// False: nothing was done.
-#[inline]
-#[allow(clippy::indexing_slicing, reason = "every place is below N")]
-pub(crate) fn decide_few<C: Clock, const N: usize>(
+/// Checks that are decided without a draft of their keys, together.
+pub(crate) const FEW: usize = 4;
+
+/// Decides a request of up to `FEW` checks if each is a common one and all are allowed. False: nothing was done, but that
+/// there may be verdicts.
+///
+/// Each check is counted at once, and taken back should a later one not pass: meanwhile nobody sees it, as the locks are
+/// held. They are taken as the checks come, in any order, since it waits for none: see `Transaction`.
+#[inline(never)]
+#[allow(clippy::indexing_slicing, reason = "every place was found before")]
+pub(crate) fn decide_few<C: Clock>(
     engine: &MemoryEngine<C>,
     request: &[Ask<'_>],
     now: f64,
     verdicts: &mut Verdicts,
 ) -> bool {
-    let Some(request) = request.first_chunk::<N>() else { return false };
-    let names = request.each_ref().map(|ask| engine.locate(ask));
-    let mut places = names.map(|(place, _)| place);
-    places.sort_unstable();
-    // In the order of their places, each once: see `Transaction`.
-    let mut shards: [Option<Guard<'_, Shard>>; N] = [const { None }; N];
-    for index in 0..N {
-        if index == 0 || places[index] != places[index - 1] {
-            shards[index].insert(engine.lock(places[index])).begin(now);
+    let mut shards: [Option<(usize, Guard<'_, Shard>)>; FEW] = [const { None }; FEW];
+    let mut counted = [(0, Undo::NOTHING); FEW];
+    let mut passed = 0;
+    for (ask, (holder, undo)) in request.iter().zip(&mut counted) {
+        let hash = engine.hash(ask);
+        let place = engine.place(hash);
+        // Where an earlier check has left the shard, or the first that is empty.
+        let is_for_it = |shard: &Option<(usize, Guard<'_, Shard>)>| shard.as_ref().is_none_or(|(of, _)| *of == place);
+        *holder = shards.iter().position(is_for_it).unwrap_or_default();
+        if shards[*holder].is_none() {
+            shards[*holder] = engine.try_lock(place).filter(|shard| !shard.is_due(now)).map(|shard| (place, shard));
+        }
+        let Some((_, shard)) = &mut shards[*holder] else { break };
+        if !count_one_of_several(shard, ask, (hash, now), undo, verdicts) {
+            break;
+        }
+        passed += 1;
+    }
+    if passed == request.len() {
+        return true;
+    }
+    for (holder, undo) in counted.iter().rev() {
+        if let Some((_, shard)) = &mut shards[*holder] {
+            undo.carry_out(shard);
         }
     }
-    let shard_of = names.map(|(place, _)| places.partition_point(|other| *other < place));
-    let mut checks = [Tentative::EMPTY; N];
-    verdicts.resize(N, Verdict::EMPTY);
-    for (index, ask) in request.iter().enumerate() {
-        let (done, rest) = checks.split_at_mut(index);
-        let Some(shard) = &shards[shard_of[index]] else { return false };
-        let (check, name) = (&mut rest[0], &names[index].1);
-        if !check.decide(shard, name, ask.plan(), ask.check(now), &mut verdicts[index])
-            || done.iter().zip(&shard_of).any(|(other, place)| *place == shard_of[index] && other.is_of_key(check))
-        {
-            return false;
-        }
-    }
-    for (index, ask) in request.iter().enumerate() {
-        if let Some(shard) = &mut shards[shard_of[index]] {
-            checks[index].commit(shard, ask.plan(), now);
-        }
-    }
-    true
+    false
 }
 
 /// The shards of a request, locked in the order of their places so that no two requests wait for one another, and what its
@@ -93,9 +96,7 @@ impl<'e, 'a> Transaction<'e, 'a> {
 
     /// The draft of a key: the one that an earlier check of the request on the same key left, or a new one.
     fn draft(&mut self, place: usize, name: KeyName<'a>, plan: &'a Plan) -> &mut Draft<'a> {
-        let is_same = |draft: &Draft<'_>| {
-            draft.name.hash == name.hash && draft.name.limit == name.limit && draft.name.subject == name.subject
-        };
+        let is_same = |draft: &Draft<'_>| draft.name.tag == name.tag && draft.name.subject == name.subject;
         let known = self.drafts.iter().position(|(_, draft)| is_same(draft));
         let index = known.unwrap_or_else(|| {
             let shard = self.shard_at(place);
