@@ -74,7 +74,7 @@ const WORKLOADS: readonly Workload[] = [
     call: (limiter, subject) => limiter.peek('one', subject),
   },
   {
-    name: 'checkAll of 4, 512 at a time: batches',
+    name: 'checkAll of 4, 512 at a time',
     keys: 10_000,
     call: (limiter, subject) =>
       limiter.checkAll(['a', 'b', 'c', 'd'].map(part => ({ policy: 'one', subject: `${subject}${part}` }))),
