@@ -50,6 +50,7 @@ export type {
   SyncLimiter,
   WaitOptions,
 } from './limiter/types.js'
+export type { LimitUsage } from './limiter/usage.js'
 export type { WaitingSettings } from './limiter/waiting-options.js'
 export { createLimiter } from './limiter.js'
 export type {

@@ -32,6 +32,7 @@ import type {
   SyncLimiter,
   WaitOptions,
 } from './limiter/types.js'
+import { UsageMap } from './limiter/usage.js'
 import type { WaitingSettings } from './limiter/waiting-options.js'
 import { WaitingRoom } from './limiter/waiting-room.js'
 import { type PoliciesInput, type PolicyLimit, parseDuration } from './policy.js'
@@ -77,13 +78,10 @@ export function createLimiter(options: LimiterOptions): SyncLimiter {
   logLimiter(events, options)
   const { clock: injected, maxKeys } = options
   const guarded = guard(engine, options, { timers, events, clock: injected, maxKeys })
-  return new PolicyLimiter(
-    { engine: guarded, keyOf },
-    new PolicyTable(options.policies, compiled, clock, timers),
-    events,
-    timers,
-    options.waiting,
-  )
+  const table = new PolicyTable(options.policies, compiled, clock, timers)
+  const { trackUsage, waiting } = options
+  const usage = trackUsage === undefined ? undefined : new UsageMap(events, table, clock, trackUsage)
+  return new PolicyLimiter({ engine: guarded, keyOf }, table, events, timers, usage, waiting)
 }
 
 class PolicyLimiter implements SyncLimiter {
@@ -95,6 +93,7 @@ class PolicyLimiter implements SyncLimiter {
   readonly #dispatcher: Dispatcher
   readonly #acquirer: Acquirer
   readonly #waitingRoom: WaitingRoom
+  readonly #usage: UsageMap | undefined
   #closing: Promise<void> | undefined
 
   constructor(
@@ -102,8 +101,10 @@ class PolicyLimiter implements SyncLimiter {
     table: PolicyTable,
     events: Events,
     timers: Timers,
-    settings?: WaitingSettings,
+    usage: UsageMap | undefined,
+    settings: WaitingSettings | undefined,
   ) {
+    this.#usage = usage
     this.#engine = engine
     this.#events = events
     this.#sync = isSyncEngine(engine) ? engine : undefined
@@ -286,7 +287,7 @@ class PolicyLimiter implements SyncLimiter {
   }
 
   metrics(): LimiterMetrics {
-    return this.#tally.read(this.#waitingRoom.waiting)
+    return this.#tally.read(this.#waitingRoom.waiting, this.#usage?.read())
   }
 
   async ready(): Promise<void> {

@@ -3,6 +3,7 @@ import { ENGINE_OPTIONS } from '../engine/engine-options.js'
 import { GUARD_OPTIONS } from '../engine/guard-options.js'
 import { PolicyError, type Problem } from '../errors.js'
 import { LOG_OPTIONS } from '../events/logger.js'
+import { USAGE_OPTIONS } from '../limiter/options.js'
 import { WAITING_OPTIONS } from '../limiter/waiting-options.js'
 import { readSubnet } from '../middleware/address/address-key.js'
 import { readProxyTrust } from '../middleware/address/proxy-trust.js'
@@ -71,6 +72,7 @@ const CONFIG = z.strictObject({
   ...GUARD_OPTIONS,
   ...WAITING_OPTIONS,
   ...LOG_OPTIONS,
+  ...USAGE_OPTIONS,
 })
 const OPTIONS = Object.keys(CONFIG.shape)
 
@@ -80,6 +82,7 @@ export const LIMITER_OPTIONS = Object.keys({
   ...GUARD_OPTIONS,
   ...WAITING_OPTIONS,
   ...LOG_OPTIONS,
+  ...USAGE_OPTIONS,
 })
 
 /**

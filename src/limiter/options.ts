@@ -4,6 +4,8 @@ import { GUARD_OPTIONS, type GuardSettings } from '../engine/guard-options.js'
 import { PolicyError, type Problem } from '../errors.js'
 import { LOG_OPTIONS, type LogSettings } from '../events/logger.js'
 import { didYouMean, list } from '../policy/refusal.js'
+import { option } from '../policy/schema.js'
+import { readCount } from '../policy/values.js'
 import { type CompiledPolicies, compilePolicies, type PoliciesInput } from '../policy.js'
 import { WAITING_OPTIONS, type WaitingSettings } from './waiting-options.js'
 
@@ -16,7 +18,15 @@ export interface LimiterOptions<P extends PoliciesInput = PoliciesInput>
   readonly policies: P
   /** How many calls of `wait` may wait. */
   readonly waiting?: WaitingSettings
+  /**
+   * `metrics()` tells what so many subjects have in use, those that asked last. Checks in memory take about twice as long then.
+   * Default: none.
+   */
+  readonly trackUsage?: number
 }
+
+/** For the schemas of what makes a limiter. */
+export const USAGE_OPTIONS = { trackUsage: option(readCount).optional() }
 
 const OPTIONS = z.strictObject({
   policies: z.unknown(),
@@ -24,6 +34,7 @@ const OPTIONS = z.strictObject({
   ...GUARD_OPTIONS,
   ...WAITING_OPTIONS,
   ...LOG_OPTIONS,
+  ...USAGE_OPTIONS,
 })
 const NAMES = Object.keys(OPTIONS.shape)
 

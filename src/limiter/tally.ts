@@ -1,5 +1,6 @@
 import type { Decision, Source } from '../decision.js'
 import type { Waited } from '../events.js'
+import type { LimitUsage } from './usage.js'
 
 /** Requests of one policy since the limiter was made. One of several policies counts for each. */
 export interface PolicyMetrics {
@@ -23,6 +24,11 @@ export interface LimiterMetrics {
   /** Calls that wait now. */
   readonly waiting: number
   readonly policies: Readonly<Record<string, PolicyMetrics>>
+  /**
+   * What subjects have in use, of the `trackUsage` that asked last, by policy and subject: `'perUser ada'`. Without that option,
+   * none: it names subjects.
+   */
+  readonly currentUsage: Readonly<Record<string, LimitUsage>>
   /** Decided requests by who decided: how many the deny cache answered, how many a fallback. */
   readonly sources: Readonly<Record<Source, number>>
 }
@@ -78,7 +84,7 @@ export class Tally {
     this.#waitMs += waitedMs
   }
 
-  read(waiting: number): LimiterMetrics {
+  read(waiting: number, currentUsage: LimiterMetrics['currentUsage'] = {}): LimiterMetrics {
     const { allowed, rejected } = this.#total
     const policies = [...this.#policies.values()].map(counts => [
       counts.name,
@@ -94,6 +100,7 @@ export class Tally {
       waitTimeMs: this.#waitMs,
       waiting,
       policies: Object.fromEntries(policies),
+      currentUsage,
       sources: Object.fromEntries(sources),
     }
   }

@@ -1,3 +1,4 @@
+import { checksOf } from '../decision/checks-of.js'
 import type { CheckState, Decision } from '../decision.js'
 import type { Asked } from '../events.js'
 
@@ -11,15 +12,11 @@ export interface Verdict extends Asked {
 
 const usageOf = ({ remaining, capacity }: CheckState): number => 1 - remaining / capacity
 
-/** A request by policy and subject. A policy has as many checks as limits, side by side and in the order of `asked`. */
+/** A request by policy and subject. */
 export function verdictsOf(asked: readonly Asked[], { allowed, checks }: Decision): readonly Verdict[] {
-  const limitsOf = (policy: string) =>
-    checks.filter(check => check.policy === policy).length /
-    asked.filter(item => item.policy === policy).length
-  let next = 0
-  return asked.map(item => {
-    const own = checks.slice(next, next + limitsOf(item.policy))
-    next += own.length
+  const checksOfEach = checksOf(asked, checks)
+  return asked.map((item, i) => {
+    const own = checksOfEach[i] as readonly CheckState[]
     const isToBlame = own.some(check => !check.allowed)
     return {
       ...item,

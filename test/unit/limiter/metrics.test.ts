@@ -23,6 +23,7 @@ describe('A11: metrics', () => {
       waitTimeMs: 0,
       waiting: 0,
       policies: {},
+      currentUsage: {},
       sources: {},
     })
   })

@@ -45,7 +45,7 @@ describe('options of createLimiter', () => {
         "  onStoreFailure: 'opne' is unknown; accepted are local, open, closed; did you mean 'open'?",
         '  replicas: 0 is not a whole number of at least 1',
         "  denyCache: maxKeys: 0 is not a whole number of at least 1; 'maxage' is not an option of it; options are maxAge, maxKeys; did you mean 'maxAge'?",
-        "  polices: is not an option of createLimiter; options are policies, store, prefix, shards, maxKeys, native, clock, deadline, onStoreFailure, replicas, denyCache, waiting; did you mean 'policies'?",
+        "  polices: is not an option of createLimiter; options are policies, store, prefix, shards, maxKeys, native, clock, deadline, onStoreFailure, replicas, denyCache, waiting, logger, logSubjects, trackUsage; did you mean 'policies'?",
         "  policies.perUser: '0/m' would admit nothing; a limit is a whole number of at least 1",
       ].join('\n'),
     )
