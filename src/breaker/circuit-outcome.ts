@@ -1,3 +1,4 @@
+import { RATE_LIMITED_CODE, REFUSAL_META, UNAVAILABLE_CODE } from '../decision/refusal-code.js'
 import { isSluiceError } from '../errors.js'
 
 /** What a call says of the other side; `ignore`: nothing. */
@@ -39,6 +40,8 @@ export type TriggerErrors =
 
 /** JSON-RPC codes by which the caller is at fault, or gave up: parse error, invalid request, method, params; cancelled. */
 const CALLERS_FAULT: ReadonlySet<number> = new Set([-32700, -32600, -32601, -32602, -32800])
+/** Codes of refusals by a limit. */
+const REFUSAL_CODES: ReadonlySet<number> = new Set([RATE_LIMITED_CODE, UNAVAILABLE_CODE])
 /** Names of errors that say that the input was wrong. */
 const VALIDATION: ReadonlySet<string> = new Set(['ZodError', 'ValidationError'])
 
@@ -119,18 +122,20 @@ function wasGivenUp({ threw, error }: SettledCall, signal: AbortSignal | undefin
 const nameOf = (error: unknown): unknown => property(error, 'name')
 
 /**
- * A refusal of a breaker or a limiter: an error of Sluice, a Decision, or whatever says when to come again: 429, or
- * `retryAfterMs` in itself or where JSON-RPC errors and MCP results keep their data.
+ * A refusal of a breaker or a limiter: an error of Sluice, a Decision, what `limitMcp` answers, or whatever says when to come
+ * again: 429, or `retryAfterMs` in itself or where JSON-RPC errors and MCP results keep their data.
  */
 function isRefusal({ error, value, threw, status, jsonRpcCode }: SettledCall): boolean {
-  if (status === 429) return true
+  if (status === 429 || (jsonRpcCode !== undefined && REFUSAL_CODES.has(jsonRpcCode))) return true
   if (threw && isSluiceError(error)) return true
   const ended = threw ? error : value
   if (isPlain(ended)) return false
   if (property(ended, 'allowed') === false && hasRetry(ended)) return true
   if (!threw && jsonRpcCode === undefined && property(ended, 'isError') !== true) return false
   const data = [property(ended, 'data'), property(property(ended, 'error'), 'data')]
-  return [ended, ...data, property(ended, 'structuredContent'), property(ended, '_meta')].some(hasRetry)
+  const meta = property(ended, '_meta')
+  if (property(meta, REFUSAL_META) !== undefined) return true
+  return [ended, ...data, property(ended, 'structuredContent'), meta].some(hasRetry)
 }
 
 const hasRetry = (value: unknown): boolean => typeof property(value, 'retryAfterMs') === 'number'

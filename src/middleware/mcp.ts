@@ -7,9 +7,10 @@ import { McpLimit } from './mcp/mcp-limit.js'
 import { assertMcpOptions, type McpLimitOptions } from './mcp/mcp-options.js'
 import type { McpRefusal } from './mcp/mcp-refusal.js'
 
+export { RATE_LIMITED_CODE, UNAVAILABLE_CODE } from '../decision/refusal-code.js'
 export { headersOf, type McpExtra, type McpRequest } from './mcp/mcp-call.js'
 export type { McpLimitOptions, McpLimits, McpRate } from './mcp/mcp-options.js'
-export { type McpRefusalData, RATE_LIMITED_CODE, UNAVAILABLE_CODE } from './mcp/mcp-refusal.js'
+export type { McpRefusalData } from './mcp/mcp-refusal.js'
 
 /** What `limitMcp` takes: `McpServer` of the SDK, or the `Server` beneath it. */
 export interface LimitedServer {

@@ -1,14 +1,10 @@
+import { RATE_LIMITED_CODE, REFUSAL_META, UNAVAILABLE_CODE } from '../../decision/refusal-code.js'
 import type { CheckState, Decision } from '../../decision.js'
 import type { ImpossibleCostError } from '../../errors.js'
 import { writeBackpressure } from '../headers/backpressure.js'
 import { toSeconds } from '../headers/told.js'
 import type { Family } from './mcp-call.js'
 import type { McpCheck } from './mcp-rules.js'
-
-/** Too many requests: of the codes that JSON-RPC leaves to servers, as 429 is of HTTP. */
-export const RATE_LIMITED_CODE = -32_029
-/** The store of the limits cannot be asked, and nobody is let pass without it: as 503 is of HTTP. */
-export const UNAVAILABLE_CODE = -32_053
 
 /** What a client is told of a refusal: `error.data`, or `_meta['sluice/refusal']` of a tool's result. */
 export interface McpRefusalData {
@@ -52,7 +48,8 @@ export class McpRefusal extends Error {
     return {
       isError: true,
       content: [{ type: 'text', text: this.message }],
-      ...(this.data !== undefined && { _meta: { 'sluice/refusal': { code: this.code, ...this.data } } }),
+      // That it is a refusal is told in any case: to a breaker it is no failure of the tool.
+      _meta: { [REFUSAL_META]: { code: this.code, ...this.data } },
     }
   }
 }

@@ -60,6 +60,12 @@ describe('B3: by default', () => {
       'such a refusal as the result of a tool',
       { returns: { isError: true, structuredContent: { retryAfterMs: 1 } } },
     ],
+    ['a refusal that says nothing more', { returns: rpc(-32029) }],
+    ['a limit that cannot be asked', { throws: error({ code: -32053 }) }],
+    [
+      'a refusal of limitMcp as the result of a tool',
+      { returns: { isError: true, content: [], _meta: { 'sluice/refusal': { code: -32029 } } } },
+    ],
     ['a refusal of a breaker', { throws: new BreakerOpenError('b', 'open', 1, false) }],
     ['a limiter without its store', { throws: new StoreUnavailableError('down') }],
   ])('%s says nothing', async (_, ended) => {

@@ -5,6 +5,7 @@ import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mc
 import { CallToolRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { createBreaker } from '../../../src/breaker/index.js'
 import { limitMcp, type McpLimitOptions } from '../../../src/middleware/mcp.js'
 import { createTestLimiter } from '../../../src/testing/index.js'
 
@@ -263,6 +264,27 @@ describe('limitMcp', () => {
       await expect(client.callTool({ name })).rejects.toEqual(refused({ key: name }))
     }
   })
+
+  test.each([
+    ['jsonrpc-error', true],
+    ['jsonrpc-error', false],
+    ['tool-result', true],
+    ['tool-result', false],
+  ] as const)(
+    'a refusal is no failure to the breaker of who calls: by %s, with a signal: %s',
+    async (refusal, signalClient) => {
+      const { call } = await setUp({ tools: { '*': '1/m' }, refusal, signalClient })
+      const breaker = createBreaker({ failureThreshold: 1 })
+      ends.push(() => breaker.close())
+      for (let i = 0; i < 3; i++) await breaker.run('server', () => call('search')).catch(() => {})
+      expect(await breaker.state('server')).toMatchObject({ state: 'closed' })
+      expect(breaker.metrics()).toMatchObject({
+        successfulRequests: 1,
+        failedRequests: 0,
+        ignoredRequests: 2,
+      })
+    },
+  )
 
   test('what is wrong is told by name', async () => {
     const server = new McpServer({ name: 'test', version: '1.0.0' })
