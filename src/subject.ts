@@ -1,6 +1,6 @@
 import { SubjectError } from './errors.js'
 import { encodePart, PART_BYTES_MAX, PartWriter } from './key-part.js'
-import { show } from './policy/refusal.js'
+import { kindOf, show } from './policy/refusal.js'
 
 /** Who is counted: a plain string, or named parts such as `{ tenant, user }`. */
 export type Subject = string | Readonly<Record<string, string>>
@@ -38,7 +38,7 @@ export function identify(rule: SubjectRule, subject: Subject): string {
     throw new SubjectError(
       rule.name,
       undefined,
-      `policy ${show(rule.name)} counts by ${by.join(', ')}, but the subject is the plain string ${show(subject)}; ` +
+      `policy ${show(rule.name)} counts by ${by.join(', ')}, but the subject is a plain string; ` +
         `give a record with these parts`,
     )
   }
@@ -46,7 +46,7 @@ export function identify(rule: SubjectRule, subject: Subject): string {
     throw new SubjectError(
       rule.name,
       undefined,
-      `policy ${show(rule.name)}: the subject ${show(subject)} is neither a string nor a record of parts; ` +
+      `policy ${show(rule.name)}: the subject is ${kindOf(subject)}, neither a string nor a record of parts; ` +
         `give a string, such as String(id)`,
     )
   }
@@ -134,6 +134,6 @@ function refusedText(rule: SubjectRule, part: string | undefined, value: unknown
         ? `${place} is empty; give it a text, or do not check what has no ${part ?? 'subject'}`
         : typeof value === 'string'
           ? `${place} has half a surrogate pair and no UTF-8 form; repair the text (toWellFormed) before the check`
-          : `${place} is ${show(value)}, not a string; convert it first, such as String(id)`
+          : `${place} is ${kindOf(value)}, not a string; convert it first, such as String(id)`
   return new SubjectError(rule.name, part, message)
 }

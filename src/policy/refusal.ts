@@ -30,6 +30,12 @@ export function show(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
+/** What kind of value it is, where the value itself is nobody's business, such as whom a call is about. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  return typeof value === 'object' ? show(value) : `a ${typeof value}`
+}
+
 /** The names as a sentence lists them. */
 export const list = (names: Iterable<string>): string => [...names].join(', ')
 

@@ -133,28 +133,28 @@ describe('what is no subject of the policy is refused, not counted under another
       whole,
       42,
       undefined,
-      `policy 'perUser': the subject 42 is neither a string nor a record of parts; give a string, such as String(id)`,
+      `policy 'perUser': the subject is a number, neither a string nor a record of parts; give a string, such as String(id)`,
     ],
     [
       'undefined',
       whole,
       undefined,
       undefined,
-      `policy 'perUser': the subject undefined is neither a string nor a record of parts; give a string, such as String(id)`,
+      `policy 'perUser': the subject is undefined, neither a string nor a record of parts; give a string, such as String(id)`,
     ],
     [
       'null',
       whole,
       null,
       undefined,
-      `policy 'perUser': the subject null is neither a string nor a record of parts; give a string, such as String(id)`,
+      `policy 'perUser': the subject is null, neither a string nor a record of parts; give a string, such as String(id)`,
     ],
     [
       'a list',
       whole,
       ['a'],
       undefined,
-      `policy 'perUser': the subject a list is neither a string nor a record of parts; give a string, such as String(id)`,
+      `policy 'perUser': the subject is a list, neither a string nor a record of parts; give a string, such as String(id)`,
     ],
     [
       'half a surrogate pair',
@@ -182,7 +182,7 @@ describe('what is no subject of the policy is refused, not counted under another
       whole,
       { user: 42 },
       'user',
-      `policy 'perUser': part 'user' of the subject is 42, not a string; convert it first, such as String(id)`,
+      `policy 'perUser': part 'user' of the subject is a number, not a string; convert it first, such as String(id)`,
     ],
     [
       'a part that is null',
@@ -224,7 +224,7 @@ describe('what is no subject of the policy is refused, not counted under another
       byTenantAndUser,
       'alice',
       undefined,
-      `policy 'api' counts by tenant, user, but the subject is the plain string 'alice'; give a record with these parts`,
+      `policy 'api' counts by tenant, user, but the subject is a plain string; give a record with these parts`,
     ],
   ])('%s', (_, rule, subject, part, message) => {
     expect(() => identify(rule, subject as Subject)).toThrow(
