@@ -1,35 +1,46 @@
+use crate::lease_id::LeaseId;
 use crate::plan::{ConcurrencyPlan, LEASE_UNITS_MAX};
 use crate::step::{Check, Op, Status, Step, Write};
 use crate::time::{max, min};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// What one holder holds. All its units end together. In Redis: members `0:<id>`, `1:<id>`, … with the score `end_us`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lease {
     /// Who holds.
-    pub id: Arc<str>,
+    pub id: LeaseId,
     /// Units held.
     pub units: f64,
     /// us since the Unix epoch; the units are free from this instant on.
     pub end_us: f64,
 }
 
+/// Leases up to which one is found by looking at each.
+const SEARCHED_MAX: usize = 16;
+
 /// Leases that run, and some that have ended and were not taken out yet.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct LeaseSet {
-    /// When the lease of a holder ends.
-    ends: HashMap<Arc<str>, f64>,
     /// Soonest end first.
     by_end: Vec<Lease>,
     /// Units of all of them.
     units: f64,
+    /// When the lease of a holder ends, since there were too many to look at each; empty before.
+    ends: HashMap<LeaseId, f64>,
+}
+
+impl PartialEq for LeaseSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.by_end == other.by_end
+    }
 }
 
 /// What a decision does to the leases. Without effect when the `write` of its step is `None`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LeaseChange<'a> {
     lease_id: &'a str,
+    /// Which lease is the holder's.
+    place: Option<usize>,
     /// What the holder holds from now on; 0 takes the lease out.
     units: f64,
     end_us: f64,
@@ -37,7 +48,8 @@ pub struct LeaseChange<'a> {
     ended_us: f64,
 }
 
-const NO_CHANGE: LeaseChange<'static> = LeaseChange { lease_id: "", units: 0.0, end_us: 0.0, ended_us: 0.0 };
+const NO_CHANGE: LeaseChange<'static> =
+    LeaseChange { lease_id: "", place: None, units: 0.0, end_us: 0.0, ended_us: 0.0 };
 
 impl LeaseSet {
     /// The leases, soonest end first.
@@ -50,27 +62,27 @@ impl LeaseSet {
         self.by_end.is_empty()
     }
 
-    fn get(&self, id: &str) -> Option<&Lease> {
-        let end_us = *self.ends.get(id)?;
-        self.by_end.get(self.place_of(id, end_us)?)
+    #[inline]
+    fn place_of(&self, id: &str) -> Option<usize> {
+        let from = if self.ends.is_empty() { 0 } else { self.first_ending_at(*self.ends.get(id)?) };
+        let offset = self.by_end.get(from..)?.iter().position(|lease| lease.id.is(id))?;
+        Some(from + offset)
     }
 
     /// The first place of a lease that ends at this instant or later.
     fn first_ending_at(&self, end_us: f64) -> usize {
-        self.by_end.partition_point(|lease| lease.end_us < end_us)
-    }
-
-    fn place_of(&self, id: &str, end_us: f64) -> Option<usize> {
-        let from = self.first_ending_at(end_us);
-        let offset = self.by_end.iter().skip(from).position(|lease| &*lease.id == id)?;
-        Some(from + offset)
+        match self.by_end.last() {
+            // What is new ends last, as a rule.
+            Some(last) if last.end_us >= end_us => self.by_end.partition_point(|lease| lease.end_us < end_us),
+            _ => self.by_end.len(),
+        }
     }
 
     /// When the given number of units that others hold will have ended.
-    fn unit_end_us(&self, lease_id: Option<&str>, units: f64, now: f64) -> f64 {
+    fn unit_end_us(&self, own: Option<usize>, units: f64, now: f64) -> f64 {
         let mut ended = 0.0;
-        for lease in &self.by_end {
-            if lease.end_us > now && lease_id != Some(&*lease.id) {
+        for (place, lease) in self.by_end.iter().enumerate() {
+            if lease.end_us > now && own != Some(place) {
                 ended += lease.units;
             }
             if ended >= units {
@@ -81,22 +93,44 @@ impl LeaseSet {
     }
 
     /// Carries out what the last decision on these leases said; an empty set is one that is absent.
+    #[inline]
     pub fn apply(&mut self, change: &LeaseChange<'_>) {
-        let ended = self.by_end.partition_point(|lease| lease.end_us <= change.ended_us);
-        for lease in self.by_end.drain(..ended) {
-            self.ends.remove(&lease.id);
-            self.units -= lease.units;
+        let ended = self.by_end.iter().take_while(|lease| lease.end_us <= change.ended_us).count();
+        for _ in 0..ended {
+            self.take_out(0);
         }
-        let former = self.ends.get(change.lease_id).copied();
-        if let Some(place) = former.and_then(|end_us| self.place_of(change.lease_id, end_us)) {
-            self.units -= self.by_end.remove(place).units;
-            self.ends.remove(change.lease_id);
+        if let Some(place) = change.place.and_then(|place| place.checked_sub(ended)) {
+            self.take_out(place);
         }
         if change.units > 0.0 {
-            let lease = Lease { id: Arc::from(change.lease_id), units: change.units, end_us: change.end_us };
+            self.put_in(Lease { id: LeaseId::from(change.lease_id), units: change.units, end_us: change.end_us });
+        }
+    }
+
+    fn take_out(&mut self, place: usize) {
+        if place >= self.by_end.len() {
+            return;
+        }
+        // The newest ends last, and is held the shortest, as a rule.
+        let lease = if place + 1 == self.by_end.len() { self.by_end.pop() } else { Some(self.by_end.remove(place)) };
+        let Some(lease) = lease else { return };
+        self.units -= lease.units;
+        if !self.ends.is_empty() {
+            self.ends.remove(&lease.id);
+        }
+    }
+
+    fn put_in(&mut self, lease: Lease) {
+        self.units += lease.units;
+        if !self.ends.is_empty() {
             self.ends.insert(lease.id.clone(), lease.end_us);
-            self.units += lease.units;
-            self.by_end.insert(self.first_ending_at(lease.end_us), lease);
+        }
+        match self.first_ending_at(lease.end_us) {
+            place if place == self.by_end.len() => self.by_end.push(lease),
+            place => self.by_end.insert(place, lease),
+        }
+        if self.ends.is_empty() && self.by_end.len() > SEARCHED_MAX {
+            self.ends = self.by_end.iter().map(|lease| (lease.id.clone(), lease.end_us)).collect();
         }
     }
 }
@@ -111,6 +145,7 @@ impl LeaseSet {
 /// Reads the leases, `None` when the key is absent, and tells what becomes of them: see [`LeaseSet::apply`].
 ///
 /// * `lease_id`: `None` for `Peek` asks for a new holder.
+#[inline(always)]
 pub fn concurrency<'a>(
     leases: Option<&LeaseSet>,
     plan: &ConcurrencyPlan,
@@ -123,17 +158,21 @@ pub fn concurrency<'a>(
     let mut own = 0.0;
     let mut end_us = 0.0;
     let mut others_end_us = 0.0;
+    let mut place = None;
     if let Some(leases) = leases {
         used = leases.units;
         for lease in leases.by_end.iter().take_while(|lease| lease.end_us <= now) {
             used -= lease.units;
         }
-        let lease = lease_id.filter(|_| op != Op::Look).and_then(|id| leases.get(id));
+        place = lease_id.filter(|_| op != Op::Look).and_then(|id| leases.place_of(id));
+        let lease = place.and_then(|place| leases.by_end.get(place));
         if let Some(lease) = lease.filter(|lease| lease.end_us > now) {
             own = lease.units;
             end_us = lease.end_us;
         }
-        let last = leases.by_end.iter().rfind(|other| lease.is_none_or(|own| own.id != other.id));
+        let count = leases.by_end.len();
+        let before_last = if place.is_some_and(|place| place + 1 == count) { 2 } else { 1 };
+        let last = count.checked_sub(before_last).and_then(|place| leases.by_end.get(place));
         if let Some(last) = last.filter(|last| last.end_us > now) {
             others_end_us = last.end_us;
         }
@@ -196,7 +235,7 @@ pub fn concurrency<'a>(
     let next = others + held;
     let last_end_us = max(if held > 0.0 { end_us } else { 0.0 }, others_end_us);
     let wait_us = match leases {
-        Some(leases) if over > 0.0 => leases.unit_end_us(lease_id, over, now) - now,
+        Some(leases) if over > 0.0 => leases.unit_end_us(place, over, now) - now,
         _ => 0.0,
     };
     let step = Step {
@@ -215,9 +254,48 @@ pub fn concurrency<'a>(
     };
     let change = LeaseChange {
         lease_id: lease_id.unwrap_or_default(),
+        place,
         units: held,
         end_us,
         ended_us: if holds && op != Op::Renew { now } else { 0.0 },
     };
     (step, change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holders_are_found_however_many_there_are() {
+        let plan = ConcurrencyPlan { limit: 1_000.0, lease_us: 5_000.0 };
+        let mut leases = LeaseSet::default();
+        let mut ends: HashMap<String, f64> = HashMap::new();
+        let mut state = 7_u64;
+        let mut most = 0;
+        for step in 0..20_000_u32 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let id = format!("holder-{}", (state >> 40) % 60);
+            // Crowds come and go.
+            let op = if (step / 1_000) % 2 == 0 || state >> 62 == 0 { Op::Consume } else { Op::Refund };
+            let now = 1_790_000_000_000_000.0 + 7.0 * f64::from(step);
+            let (told, change) = concurrency(Some(&leases), &plan, Check { op, n: 1.0, at: 0.0, now }, Some(&id));
+            if told.write != Write::None {
+                leases.apply(&change);
+            }
+            if op == Op::Consume {
+                ends.insert(id, now + plan.lease_us);
+            } else {
+                let held = ends.remove(&id).is_some_and(|end_us| end_us > now);
+                assert_eq!(told.granted, f64::from(u8::from(held)), "{id} at step {step}");
+            }
+            ends.retain(|_, end_us| *end_us > now);
+            let running = leases.leases().iter().filter(|lease| lease.end_us > now);
+            assert!(running.clone().all(|lease| ends.get(lease.id.as_str()) == Some(&lease.end_us)), "step {step}");
+            assert_eq!(running.count(), ends.len(), "step {step}");
+            assert!(leases.leases().is_sorted_by(|a, b| a.end_us <= b.end_us));
+            most = most.max(ends.len());
+        }
+        assert!(most > 2 * SEARCHED_MAX, "{most}");
+    }
 }

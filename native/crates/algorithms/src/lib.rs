@@ -28,6 +28,7 @@ mod concurrency;
 mod fixed_window;
 mod gcra;
 mod key;
+mod lease_id;
 mod muldiv;
 mod plan;
 mod quota;
@@ -41,6 +42,7 @@ pub use concurrency::{Lease, LeaseChange, LeaseSet, concurrency};
 pub use fixed_window::{FixedWindowState, fixed_window};
 pub use gcra::{GcraState, gcra};
 pub use key::{State, decide};
+pub use lease_id::LeaseId;
 pub use plan::{
     BucketPlan, ConcurrencyPlan, FixedWindowPlan, GcraPlan, LEASE_UNITS_MAX, PLAN_ROW_LENGTH, Plan, QuotaPlan,
     SlidingCounterPlan, SlidingWindowPlan,
