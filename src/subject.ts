@@ -52,13 +52,32 @@ export function identify(rule: SubjectRule, subject: Subject): string {
   }
   if (by === undefined) return NUL + wholePath(rule, subject)
   if (by.length === 1) return identifyText(rule, by[0], readPart(rule, subject, by[0] as string))
-  // Read before they are written: a record may compute its parts, by asking for another decision.
-  const path = readParts(rule, subject, by)
-  const group = rule.group && readParts(rule, subject, rule.group)
-  writer.begin()
-  writePath(path)
-  if (group !== undefined) writePath(group)
-  return writer.text()
+  // Not there while a record computes its parts by asking for another identity.
+  const writer = spareWriter ?? new PartWriter()
+  spareWriter = undefined
+  try {
+    writer.begin()
+    writePath(writer, rule, subject, by)
+    if (rule.group !== undefined) writePath(writer, rule, subject, rule.group)
+    return writer.text()
+  } finally {
+    spareWriter = writer
+  }
+}
+
+let spareWriter: PartWriter | undefined
+
+/** The values alone: a policy's `by` fixes their names. */
+function writePath(
+  writer: PartWriter,
+  rule: SubjectRule,
+  subject: Readonly<Record<string, string>>,
+  by: readonly string[],
+): void {
+  for (let i = 0; i < by.length; i++) {
+    writer.mark(i === 0 ? NUL_CODE : COLON_CODE)
+    writer.part(readPart(rule, subject, by[i] as string))
+  }
 }
 
 /**
@@ -72,26 +91,6 @@ function identifyText(rule: SubjectRule, part: string | undefined, text: string)
   if (text.length === 0 || !text.isWellFormed()) throw refusedText(rule, part, text)
   const isItself = text.length <= PART_BYTES_MAX && text.charCodeAt(0) !== 0
   return isItself ? text : NUL + encodePart(text)
-}
-
-/** The values alone: a policy's `by` fixes their names. */
-function readParts(
-  rule: SubjectRule,
-  subject: Readonly<Record<string, string>>,
-  by: readonly string[],
-): readonly string[] {
-  const values: string[] = []
-  for (const part of by) values.push(readPart(rule, subject, part))
-  return values
-}
-
-const writer = new PartWriter()
-
-function writePath(values: readonly string[]): void {
-  for (let i = 0; i < values.length; i++) {
-    writer.mark(i === 0 ? NUL_CODE : COLON_CODE)
-    writer.part(values[i] as string)
-  }
 }
 
 /** All parts as `name=value`, sorted as that text: one order whatever order they were written in. */

@@ -8,10 +8,8 @@
  *
  *   SLUICE_BENCH_ROUNDS=40   rounds (default 20)
  */
-import type { Decision } from '../../src/decision.ts'
 import { createGatewayLimits, type GatewayConfig } from '../../src/inbound/index.ts'
 import { createLimiter } from '../../src/index.ts'
-import { headerWriter } from '../../src/middleware/headers/header-writer.ts'
 import { McpLimit } from '../../src/middleware/mcp/mcp-limit.ts'
 import { sequence } from './support/closed-loop.ts'
 
@@ -34,23 +32,14 @@ interface Request {
 /** Decides each request, one after the other. */
 type Run = (requests: readonly Request[]) => Promise<void>
 
-const writeFields = headerWriter(['x'])
-
-function fieldsOf(decision: Decision): Readonly<Record<string, string>> {
-  const fields: Record<string, string> = {}
-  writeFields(decision, Date.now(), (name, value) => {
-    fields[name] = value
-  })
-  return fields
-}
-
 function gateway(config: GatewayConfig): Run {
   const limits = createGatewayLimits(config)
   return async requests => {
     for (const request of requests) {
-      const { decision } = await limits.check(request)
-      if (!decision?.allowed || fieldsOf(decision)['X-RateLimit-Limit'] === undefined)
-        throw new Error('refused')
+      const verdict = await limits.check(request)
+      const fields = limits.headersOf(verdict)
+      if (!verdict.allowed || fields['X-RateLimit-Limit'] === undefined)
+        throw new Error('refused, or not told')
     }
   }
 }
