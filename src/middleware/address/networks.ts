@@ -68,9 +68,9 @@ export class Networks {
     return this.#networks.some(([, bits]) => bits === 0)
   }
 
-  /** @param text what is no address is in no network */
+  /** @param text an address, also with a port; what is none is in no network */
   has(text: string): boolean {
-    const address = parseAddress(text)
+    const address = parseAddress(bareAddress(text) ?? '')
     if (address === undefined) return false
     return this.#networks.some(
       ([network, bits]) => network.kind() === address.kind() && address.match(network, bits),

@@ -99,6 +99,15 @@ describe('a list of networks', () => {
     )
   })
 
+  test('has them also with a port, as some proxies write them', () => {
+    const networks = read(['192.0.2.0/24', '2001:db8::/32'])
+    const inside = ['192.0.2.9:4711', '[2001:db8::1]:443', '[2001:db8::1]', ' 192.0.2.9 ']
+    expect(inside.filter(address => !networks.has(address))).toEqual([])
+    expect(['192.0.2.9:', '192.0.2.9:123456', '2001:db8::1]:1'].filter(text => networks.has(text))).toEqual(
+      [],
+    )
+  })
+
   test.each(['', '10.0.0.0/', '10.0.0.0/33', '::/129', '10.0.0.0/-1', '10.0.0.0/8 ', 'localhost', 7, null])(
     'refuses %o',
     entry => {
