@@ -34,9 +34,12 @@ export interface BreakerEvents extends WarningEvents {
   rejected: CircuitName & { readonly state: BreakerState; readonly retryAfterMs: number }
   /** Thresholds changed in this process, by its own word or that of another. */
   update: { readonly breaker: string; readonly thresholds: BreakerThresholds }
-  /** The store cannot be asked: from here on this process goes by what it knows. */
-  storeDown: { readonly breaker: string; readonly error: unknown }
-  storeUp: { readonly breaker: string; readonly downMs: number }
+  /**
+   * The store cannot be asked: from here on this process goes by what it knows.
+   * `part`: the node of a cluster that fails by itself; undefined where the store is one.
+   */
+  storeDown: { readonly breaker: string; readonly part: string | undefined; readonly error: unknown }
+  storeUp: { readonly breaker: string; readonly part: string | undefined; readonly downMs: number }
 }
 
 export type BreakerEventName = keyof BreakerEvents

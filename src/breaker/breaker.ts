@@ -69,8 +69,8 @@ export class CircuitBreaker extends BreakerOrders {
         })
       },
       onSettings: text => this.#adopt(text),
-      onStoreDown: error => this.#storeDown(error),
-      onStoreUp: downMs => this.#events.emit('storeUp', { breaker: name, downMs }),
+      onStoreDown: (part, error) => this.#storeDown(part, error),
+      onStoreUp: (part, downMs) => this.#events.emit('storeUp', { breaker: name, part, downMs }),
       onWarning: (message, error) => this.#events.warn(message, error),
     })
   }
@@ -274,9 +274,9 @@ export class CircuitBreaker extends BreakerOrders {
     }
   }
 
-  #storeDown(error: unknown): void {
+  #storeDown(part: string | undefined, error: unknown): void {
     if (this.#events.has('storeDown')) {
-      this.#events.emit('storeDown', { breaker: this.name, error })
+      this.#events.emit('storeDown', { breaker: this.name, part, error })
       return
     }
     const reason = error instanceof Error ? error.message : String(error)

@@ -23,10 +23,10 @@ interface Waiting extends CircuitItem {
 }
 
 export interface BatcherEvents {
-  /** The store answered. */
-  onAnswer(): void
+  /** The store answered. @param identity of a circuit of the batch */
+  onAnswer(identity: string): void
   /** It did not, or not in time. */
-  onFailure(sentMs: number, error: unknown): void
+  onFailure(identity: string, sentMs: number, error: unknown): void
   /** A step was made of which nobody heard in time. */
   onLateAnswer(identity: string, request: CircuitRequest, result: CircuitResult): void
 }
@@ -116,6 +116,7 @@ export class CircuitBatcher {
     this.#waiting -= batch.length
     this.#inFlight.set(group, (this.#inFlight.get(group) ?? 0) + 1)
     const sentMs = this.#timers.monotonicMs()
+    const { identity } = batch[0] as Waiting
     let isOver = false
     const over = (error?: unknown) => {
       if (isOver) return false
@@ -125,9 +126,9 @@ export class CircuitBatcher {
       if (others > 0) this.#inFlight.set(group, others)
       else this.#inFlight.delete(group)
       if (error === undefined) {
-        this.#events.onAnswer()
+        this.#events.onAnswer(identity)
       } else {
-        this.#events.onFailure(sentMs, error)
+        this.#events.onFailure(identity, sentMs, error)
         for (const { reject } of batch) reject(error)
       }
       if (this.#waiting > 0) this.#wake()

@@ -11,6 +11,12 @@ export interface CircuitStore {
   /** What is asked of one group travels together. Items of one circuit are always of one group. */
   groupOf(identity: string): number
 
+  /**
+   * Names the part of the store that has a circuit, such as a node of a cluster: parts fail apart. Without it, the store is
+   * one.
+   */
+  partOf?(identity: string): string | undefined
+
   /** Makes the steps of one group in order, each atomically. Never sends them twice. */
   apply(plan: CircuitPlan, items: readonly CircuitItem[]): Promise<CircuitReply>
 

@@ -26,8 +26,8 @@ export interface CircuitsSetup extends Omit<CircuitsContext, 'onWrite'> {
   readonly injectedClock: Clock | undefined
   readonly timers: Timers
   readonly table: CircuitTable
-  onStoreDown(error: unknown): void
-  onStoreUp(downMs: number): void
+  onStoreDown(part: string | undefined, error: unknown): void
+  onStoreUp(part: string | undefined, downMs: number): void
   onWarning(message: string, error: unknown): void
 }
 

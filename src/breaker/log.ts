@@ -24,11 +24,15 @@ export function logBreaker(
   log.follow(events, 'update', ({ breaker, thresholds }) => {
     return ['info', { breaker, thresholds }, 'thresholds changed']
   })
-  log.follow(events, 'storeDown', ({ breaker, error }) => {
-    return ['error', { breaker, error: log.error(error) }, 'the store is down; this process goes on alone']
+  log.follow(events, 'storeDown', ({ breaker, part, error }) => {
+    return [
+      'error',
+      { breaker, part, error: log.error(error) },
+      'the store is down; this process goes on alone',
+    ]
   })
-  log.follow(events, 'storeUp', ({ breaker, downMs }) => {
-    return ['info', { breaker, downMs }, 'the store decides again']
+  log.follow(events, 'storeUp', ({ breaker, part, downMs }) => {
+    return ['info', { breaker, part, downMs }, 'the store decides again']
   })
   if (!log.hasDebug) return
   log.follow(events, 'failure', circuit => {

@@ -47,6 +47,10 @@ export class RedisCircuitStore implements CircuitStore {
     return this.#isCluster ? this.#keys.shardOf(identity) : 0
   }
 
+  partOf(identity: string): string | undefined {
+    return this.#isCluster ? this.#route.nodeOf(this.#keys.keyOf(identity)) : undefined
+  }
+
   async apply(plan: CircuitPlan, items: readonly CircuitItem[]): Promise<CircuitReply> {
     const keys = items.map(({ identity }) => this.#keys.keyOf(identity))
     const requests = items.map(({ request }) => request)

@@ -12,7 +12,7 @@ import type { CircuitResult } from './circuit-wire.js'
 import type { CircuitSource, Circuits, CircuitsContext } from './circuits.js'
 import { LocalCircuits } from './local-circuits.js'
 import { SharedSettings } from './shared-settings.js'
-import { StoreHealth } from './store-health.js'
+import { StoreParts } from './store-parts.js'
 
 export interface SharedOptions {
   /** What this process knows of a circuit is at most so old when it decides by it. */
@@ -23,8 +23,8 @@ export interface SharedOptions {
   readonly clock: Clock
   /** All that this process knows. */
   readonly circuits: Iterable<Circuit>
-  onStoreDown(error: unknown): void
-  onStoreUp(downMs: number): void
+  onStoreDown(part: string | undefined, error: unknown): void
+  onStoreUp(part: string | undefined, downMs: number): void
   /** A circuit cannot be kept in the store, whatever its state: another's value is there. */
   onRefused(circuit: Circuit, status: CircuitStatus): void
 }
@@ -36,7 +36,7 @@ const ACQUIRE: CircuitRequest = { ...NOTHING, op: CircuitOp.acquire }
 /**
  * Circuits in a store that other processes use as well. Calls are answered by what this process knows, which is looked
  * up again in the background before it is too old, so that they wait only where nothing is known or a probe may be due.
- * While the store cannot be asked, each process goes on with its own copies.
+ * While the store, or the part of it that has a circuit, cannot be asked, each process goes on with its own copies.
  */
 export class SharedCircuits implements Circuits {
   readonly #context: CircuitsContext
@@ -44,15 +44,13 @@ export class SharedCircuits implements Circuits {
   readonly #timers: Timers
   readonly #store: CircuitStore
   readonly #batcher: CircuitBatcher
-  readonly #health: StoreHealth
+  readonly #parts: StoreParts
   readonly #local: LocalCircuits
   readonly #settings: SharedSettings
   /** Circuits with calls that were not reported yet. */
   readonly #unreported = new Set<Circuit>()
   /** The store's clock less the monotonic one, us. */
   #offsetUs: number | undefined
-  /** What a probe of the store looks at: changes nothing, wherever it is. */
-  #lastAsked = 'default'
   #flushDue = false
   #cancelFlush: (() => void) | undefined
   #isClosed = false
@@ -64,21 +62,23 @@ export class SharedCircuits implements Circuits {
     this.#options = options
     this.#timers = timers
     this.#local = new LocalCircuits(context, 'fallback', () => this.#nowUs())
-    this.#health = new StoreHealth(timers, {
-      probe: () => this.#probe(),
-      onDown: error => options.onStoreDown(error),
-      onUp: downMs => this.#goOn(downMs),
+    this.#parts = new StoreParts(store, timers, {
+      probe: identity => this.#probe(identity),
+      onDown: (part, error) => options.onStoreDown(part, error),
+      onUp: (part, downMs) => this.#goOn(part, downMs),
     })
     this.#settings = new SharedSettings(store, { ...options, onSettings: text => context.onSettings(text) })
     this.#batcher = new CircuitBatcher(store, context.plan, timers, deadlineMs, {
-      onAnswer: () => this.#health.succeeded(),
-      onFailure: (sentMs, error) => this.#health.failed(sentMs, error),
+      onAnswer: identity => this.#parts.succeeded(identity),
+      onFailure: (identity, sentMs, error) => this.#parts.failed(identity, sentMs, error),
       onLateAnswer: (identity, request, result) => this.#giveBack(identity, request, result),
     })
   }
 
   admit(circuit: Circuit, signal?: AbortSignal): Admission | Promise<Admission> {
-    if (!this.#health.isUp || this.#isClosed) return this.#admitWithout(circuit)
+    if (!this.#canAsk(circuit)) return this.#admitWithout(circuit)
+    // It may have come to a part that never failed.
+    if (circuit.state !== undefined) this.#handOver(circuit)
     const nowMs = this.#timers.monotonicMs()
     this.#settings.used(nowMs)
     const ageMs = nowMs - circuit.seenMs
@@ -90,7 +90,7 @@ export class SharedCircuits implements Circuits {
   }
 
   report(circuit: Circuit, admission: Admission, outcome: CallOutcome): void {
-    if (!this.#health.isUp || this.#isClosed || circuit.isRefused) {
+    if (!this.#canAsk(circuit) || circuit.isRefused) {
       circuit.state ??= this.#copyOf(circuit)
       this.#local.report(circuit, admission, outcome)
       return
@@ -117,25 +117,29 @@ export class SharedCircuits implements Circuits {
 
   async order(circuit: Circuit, request: CircuitRequest): Promise<CircuitResult> {
     if (this.#isClosed) throw new ClosedError('the breaker was closed')
-    if (!this.#health.isUp) throw this.#health.refusal()
+    if (!this.#parts.isUp(circuit.identity)) throw this.#parts.refusal(circuit.identity)
     const answered = await this.#batcher.step(circuit.identity, request)
     this.#learn(circuit, request, answered)
     return answered.result
   }
 
   refresh(): void {
-    if (!this.#health.isUp || this.#isClosed) return
     const nowMs = this.#timers.monotonicMs()
     for (const circuit of this.#options.circuits) {
       const isSettled = circuit.phase === Phase.closed && circuit.forced === Forced.no
-      if (isSettled || circuit.refreshing || nowMs - circuit.seenMs < this.#options.maxAgeMs / 2) continue
+      if (
+        isSettled ||
+        !this.#canAsk(circuit) ||
+        circuit.refreshing ||
+        nowMs - circuit.seenMs < this.#options.maxAgeMs / 2
+      )
+        continue
       this.#refresh(circuit)
     }
   }
 
   async share(change: (settings: string | undefined) => string): Promise<void> {
     if (this.#isClosed) throw new ClosedError('the breaker was closed')
-    if (!this.#health.isUp) throw this.#health.refusal()
     await this.#settings.share(change)
   }
 
@@ -150,10 +154,10 @@ export class SharedCircuits implements Circuits {
 
   async close(): Promise<void> {
     if (!this.#isClosed) {
-      if (this.#health.isUp) await this.flush()
+      await this.flush()
       this.#isClosed = true
     }
-    this.#health.close()
+    this.#parts.close()
     this.#cancelFlush?.()
     this.#batcher.close()
     await this.#store.close()
@@ -168,6 +172,21 @@ export class SharedCircuits implements Circuits {
     return { allowed: false, phase, forced, generation, ticket: 0, waitUs }
   }
 
+  /** What was opened without the store is taken there, so that the fleet need not find out anew. */
+  #handOver(circuit: Circuit): void {
+    const { state } = circuit
+    if (state === undefined || circuit.isRefused) return
+    circuit.state = undefined
+    circuit.seenMs = Number.NEGATIVE_INFINITY
+    const { phase, generation, untilUs, attempt } = state
+    if (phase === Phase.closed || state.forced !== Forced.no) return
+    this.#send(circuit, { op: CircuitOp.adopt, generation, a: untilUs, b: attempt, ticket: 0 })
+  }
+
+  #canAsk({ identity }: Circuit): boolean {
+    return !this.#isClosed && this.#parts.isUp(identity)
+  }
+
   #admitWithout(circuit: Circuit): Admission {
     circuit.state ??= this.#copyOf(circuit)
     return this.#local.admit(circuit)
@@ -178,11 +197,10 @@ export class SharedCircuits implements Circuits {
     while (circuit.asking !== undefined) {
       const answered = await circuit.asking
       signal?.throwIfAborted()
-      if (!answered || !this.#health.isUp) return this.#admitWithout(circuit)
+      if (!answered || !this.#parts.isUp(circuit.identity)) return this.#admitWithout(circuit)
       const known = this.#byWhatIsKnown(circuit, this.#timers.monotonicMs())
       if (known !== undefined) return known
     }
-    this.#lastAsked = circuit.identity
     const asked = this.#batcher.step(circuit.identity, ACQUIRE)
     circuit.asking = asked
       .then(
@@ -256,7 +274,7 @@ export class SharedCircuits implements Circuits {
       const { generation, failures, successes } = circuit
       circuit.failures = 0
       circuit.successes = 0
-      if (failures + successes === 0) continue
+      if (failures + successes === 0 || !this.#parts.isUp(circuit.identity)) continue
       const request = { op: CircuitOp.report, generation, a: failures, b: successes, ticket: 0 }
       this.#report(circuit, request)
     }
@@ -274,8 +292,8 @@ export class SharedCircuits implements Circuits {
   }
 
   /** Whatever the store answers: it does. */
-  #probe(): Promise<boolean> {
-    return this.#batcher.step(this.#lastAsked, LOOK).then(
+  #probe(identity: string): Promise<boolean> {
+    return this.#batcher.step(identity, LOOK).then(
       () => true,
       () => false,
     )
@@ -291,17 +309,9 @@ export class SharedCircuits implements Circuits {
     return copyOfCircuit(circuit, this.#nowUs(), this.#timers.monotonicMs())
   }
 
-  /** The store decides again. What was opened without it is taken there, so that the fleet need not find out anew. */
-  #goOn(downMs: number): void {
-    for (const circuit of this.#options.circuits) {
-      const { state } = circuit
-      if (state === undefined || circuit.isRefused) continue
-      circuit.state = undefined
-      circuit.seenMs = Number.NEGATIVE_INFINITY
-      const { phase, generation, untilUs, attempt } = state
-      if (phase === Phase.closed || state.forced !== Forced.no) continue
-      this.#send(circuit, { op: CircuitOp.adopt, generation, a: untilUs, b: attempt, ticket: 0 })
-    }
-    this.#options.onStoreUp(downMs)
+  /** A part decides again. */
+  #goOn(part: string | undefined, downMs: number): void {
+    for (const circuit of this.#options.circuits) if (this.#canAsk(circuit)) this.#handOver(circuit)
+    this.#options.onStoreUp(part, downMs)
   }
 }

@@ -15,6 +15,8 @@ export interface ScriptRoute {
   run(script: Script, keys: readonly string[], args: readonly ScriptArg[], caller?: Caller): Promise<unknown>
   /** Any other command on one key. @throws what `RedisClient.call` does */
   call(key: string, ...command: Parameters<RedisClient['call']>): Promise<unknown>
+  /** Names the node that has a key; undefined where there is one server, or nobody knows yet. */
+  nodeOf(key: string): string | undefined
   ready(): Promise<void>
   close(): Promise<void>
 }
@@ -47,6 +49,10 @@ class ServerRoute implements ScriptRoute {
     return this.#client.call(...command)
   }
 
+  nodeOf(): undefined {
+    return undefined
+  }
+
   ready(): Promise<void> {
     return this.#client.ready()
   }
@@ -74,6 +80,10 @@ class ClusterRoute implements ScriptRoute {
 
   call(key: string, ...command: Parameters<RedisClient['call']>): Promise<unknown> {
     return this.#topology.callAt(key, ...command)
+  }
+
+  nodeOf(key: string): string | undefined {
+    return this.#topology.nodeOf([key])
   }
 
   ready(): Promise<void> {

@@ -43,7 +43,7 @@ const allowed = async (breaker: CircuitBreaker, subjects: readonly string[]) => 
 describe('circuits on a cluster', () => {
   let cluster: RedisCluster
   beforeAll(async () => {
-    cluster = await startRedisCluster({ replicas: 0 })
+    cluster = await startRedisCluster({ replicas: 0, args: ['--cluster-require-full-coverage', 'no'] })
   })
   afterAll(() => cluster.stop())
 
@@ -82,6 +82,42 @@ describe('circuits on a cluster', () => {
     expect(await allowed(breaker, ['api'])).toBe(1)
   })
 
+  test('B8: of a node that is silent each process decides alone, and of the others the fleet goes on', async () => {
+    const [one, other] = [
+      await breakerOn(cluster.store, { name: 'parts', deadline: '200ms', maxAge: '1ms' }),
+      await breakerOn(cluster.store, { name: 'parts', deadline: '200ms', maxAge: '1ms' }),
+    ]
+    const told: string[] = []
+    for (const event of ['storeDown', 'storeUp'] as const) {
+      one.on(event, ({ part }) => told.push(`${event} ${part}`))
+    }
+    other.on('storeDown', () => {})
+    const { keyOf } = createCircuitKeys('parts')
+    const silent = await cluster.masterOf(keySlot(keyOf(SUBJECTS[0] as string)))
+    const owners = await Promise.all(SUBJECTS.map(subject => cluster.masterOf(keySlot(keyOf(subject)))))
+    const [lost, kept] = [true, false].map(isLost =>
+      SUBJECTS.filter((_, i) => (owners[i] === silent) === isLost).slice(0, 6),
+    ) as [string[], string[]]
+    const name = `127.0.0.1:${silent.port}`
+    process.kill(silent.pid, 'SIGSTOP')
+    try {
+      while (told.length === 0) await failAll(one, lost)
+      await failAll(one, kept)
+      expect(told).toEqual([`storeDown ${name}`])
+      // What was found out of the others, everybody knows; of the silent one, nobody but who found out.
+      expect(await allowed(other, kept)).toBe(0)
+      expect(await allowed(one, lost)).toBe(0)
+      expect(await allowed(other, lost)).toBe(lost.length)
+    } finally {
+      process.kill(silent.pid, 'SIGCONT')
+    }
+    while (told.length === 1) await sleep(20)
+    expect(told).toEqual([`storeDown ${name}`, `storeUp ${name}`])
+    await one.flush()
+    // What was opened without the store is taken there.
+    while ((await allowed(other, lost)) > 0) await sleep(20)
+  })
+
   test('are reached by a cluster of node-redis', async () => {
     const rootNodes = cluster.seeds.map(({ host, port }) => ({ socket: { host, port } }))
     const breaker = await breakerOn(createCluster({ rootNodes }), { name: 'node-redis' })
@@ -105,6 +141,14 @@ describe('circuits behind Sentinels', () => {
   test('are those of the primary, and still open after another has become it', async () => {
     const breaker = await breakerOn(store(), { maxAge: '1ms' })
     await failAll(breaker, ['api'])
+    const primary = await group.primary()
+    // A replica takes over what has reached it.
+    const isCopied = async () => {
+      const said = await primary.cli('INFO', 'replication')
+      const [, offset] = /master_repl_offset:(\d+)/.exec(said) ?? []
+      return said.includes(`offset=${offset},`)
+    }
+    while (!(await isCopied())) await sleep(20)
     await group.failover()
     const other = await breakerOn(store())
     expect(await allowed(other, ['api'])).toBe(0)
