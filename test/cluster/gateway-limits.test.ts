@@ -33,3 +33,23 @@ test('dimensions whose counters are at different nodes are one decision: what th
   }
   expect(remaining).toEqual([8, 8, 8, 8, 8, 9, 9, 9])
 })
+
+test('A10: the users of one tenant are spread over all nodes, so that none carries a tenant alone', async () => {
+  await using limits = createGatewayLimits({
+    store: cluster.store,
+    deadline: '5s',
+    name: 'spread',
+    by_user: '10/h',
+  })
+  await limits.limiter.ready()
+  const users = Array.from({ length: 300 }, (_, index) => `user${index}`)
+  await Promise.all(users.map(user => limits.check({ user, tenant: 'acme' })))
+  const counts = await Promise.all(
+    cluster.nodes.map(async node => {
+      const keys = await node.cli('KEYS', '*:spread.by_user:*')
+      return keys.split('\n').filter(key => key.includes('acme')).length
+    }),
+  )
+  expect(counts.reduce((sum, count) => sum + count)).toBe(300)
+  for (const count of counts) expect(count).toBeGreaterThan(60)
+})
