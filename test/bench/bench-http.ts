@@ -20,20 +20,25 @@ import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { median } from './support/closed-loop.ts'
 import { CONTENDERS, USER_HEADER } from './support/http-contenders.ts'
 import { measureOverhead, measureRedisOverhead, type Overhead } from './support/http-overhead.ts'
-import { pinApart } from './support/pin-apart.ts'
+import { pin } from './support/pin-apart.ts'
 
 const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 15)
 const ONLY = process.env.SLUICE_BENCH_FRAMEWORK
 const ROUND_SECONDS = 0.4
 /** How often autocannon looks whether the round is over. */
 const SAMPLE_MS = 20
+const WARM_UP_REQUESTS = 15_000
 const CONNECTIONS = 50
 const USERS_PER_CONNECTION = 20
 const IN_FLIGHT_IN_PROCESS = [50, 5]
+/** Of the server that is asked. Clients and Redis have the other: left alone, they take turns on both. */
+const SERVER_CORE = 0
+const OTHER_CORE = 1
 /** Not reached. */
 const LIMIT = 1_000_000_000
 
 interface Sample {
+  readonly requests: number
   readonly perSecond: number
   readonly p99Ms: number
   readonly cpuUs: number
@@ -55,7 +60,7 @@ async function start(framework: string, name: string, redisUrl: string): Promise
   const program = new URL('./support/http-server.ts', import.meta.url)
   const child = fork(program, [framework, name, String(LIMIT), redisUrl], { execArgv: process.execArgv })
   const { port } = await message(child)
-  if (child.pid !== undefined) pinApart(child.pid)
+  if (child.pid !== undefined) pin(child.pid, SERVER_CORE)
   return { name, child, url: `http://127.0.0.1:${port}`, samples: [] }
 }
 
@@ -80,8 +85,9 @@ async function load(contender: Contender): Promise<Sample> {
     },
   })
   if (result.errors > 0 || result.non2xx > 0) throw new Error(`${contender.name} failed: ${result.non2xx}`)
-  const cpuUs = ((await cpuOf(contender)) - before) / result.requests.total
-  return { perSecond: result.requests.total / result.duration, p99Ms: result.latency.p99, cpuUs }
+  const requests = result.requests.total
+  const cpuUs = ((await cpuOf(contender)) - before) / requests
+  return { requests, perSecond: requests / result.duration, p99Ms: result.latency.p99, cpuUs }
 }
 
 /** The best of the rounds, in each column by itself. */
@@ -101,7 +107,10 @@ function ratios(ours: Contender, theirs: Contender): string {
 async function overHttp(framework: string, redis: RedisServer): Promise<void> {
   const names = Object.keys(CONTENDERS[framework] ?? {})
   const running = await Promise.all(names.map(name => start(framework, name, `${redis.url}/0`)))
-  for (const contender of running) await load(contender)
+  // Until what V8 compiles is compiled, however slow the machine is.
+  for (const contender of running) {
+    for (let requests = 0; requests < WARM_UP_REQUESTS; ) requests += (await load(contender)).requests
+  }
   for (let round = 0; round < ROUNDS; round++) {
     for (const contender of running) contender.samples.push(await load(contender))
   }
@@ -130,6 +139,8 @@ if (ONLY === undefined) {
   }
 }
 if (ROUNDS > 0) {
+  const pinned = [process.pid, redis.pid].every(pid => pin(pid, OTHER_CORE))
+  console.log(`\n${pinned ? 'servers on a core of their own' : 'not pinned to cores'}`)
   for (const framework of Object.keys(CONTENDERS)) {
     if (ONLY === undefined || ONLY === framework) await overHttp(framework, redis)
   }

@@ -7,9 +7,13 @@ import { execFileSync } from 'node:child_process'
  * @returns whether it could
  */
 export function pinApart(serverPid: number): boolean {
+  return pin(serverPid, 0) && pin(process.pid, 1)
+}
+
+/** Keeps a process on one core, with all of its threads. @returns whether the system could */
+export function pin(pid: number, core: number): boolean {
   try {
-    execFileSync('taskset', ['-acp', '0', String(serverPid)], { stdio: 'ignore' })
-    execFileSync('taskset', ['-acp', '1', String(process.pid)], { stdio: 'ignore' })
+    execFileSync('taskset', ['-acp', String(core), String(pid)], { stdio: 'ignore' })
     return true
   } catch {
     return false
