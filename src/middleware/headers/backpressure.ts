@@ -9,6 +9,11 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/
 
 /** Fields with a syntax of their own. */
 const STRUCTURED = ['ratelimit', 'ratelimit-policy']
+/** Fields by which a message is read: a number there would break it. */
+const FRAMING = [
+  ...['connection', 'content-encoding', 'content-length', 'content-type', 'date', 'keep-alive', 'location'],
+  ...['set-cookie', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'www-authenticate'],
+]
 
 /** The name of a header field that is to hold a time. */
 export function readFieldName(value: unknown): string | Refusal {
@@ -19,6 +24,9 @@ export function readFieldName(value: unknown): string | Refusal {
   }
   if (STRUCTURED.includes(value.toLowerCase())) {
     return new Refusal(`${show(value)} holds more than a time; a format of 'headers' writes it`)
+  }
+  if (FRAMING.includes(value.toLowerCase())) {
+    return new Refusal(`${show(value)} says something else of a message; choose a field that is free`)
   }
   return value
 }

@@ -23,6 +23,12 @@ const readUnitsOf = (value: unknown): unknown | Refusal =>
 export const readName = (value: unknown): string | Refusal =>
   typeof value === 'string' && value !== '' ? value : new Refusal(`${show(value)} is not a name`)
 
+/** Where a request carries something of ours: not in the place of what every object has, such as `__proto__`. */
+const readPropertyName = (value: unknown): string | Refusal =>
+  typeof value === 'string' && value in Object.prototype
+    ? new Refusal(`${show(value)} is what every object has; choose another name`)
+    : readName(value)
+
 /** A limiter of `createLimiter`. */
 export const readLimiter = (value: unknown): unknown | Refusal =>
   typeof value === 'object' && value !== null && 'checkAll' in value && 'refund' in value
@@ -62,7 +68,7 @@ export const REQUEST_SCHEMA = z.strictObject({
   maxWait: option(readWait).optional(),
   statusCode: option(readStatus).optional(),
   message: z.unknown().optional(),
-  requestPropertyName: option(readName).optional(),
+  requestPropertyName: option(readPropertyName).optional(),
   onShadow: fn,
   validate: flag,
   handler: fn,

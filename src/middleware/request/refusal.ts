@@ -60,5 +60,8 @@ function bodyOf(own: unknown, problem: object): Pick<Refused, 'body' | 'contentT
   if (own === undefined) return { body: JSON.stringify(problem), contentType: PROBLEM_TYPE }
   // Text is never markup here: a name in it must not become any.
   if (typeof own === 'string') return { body: own, contentType: 'text/plain; charset=utf-8' }
-  return { body: JSON.stringify(own), contentType: 'application/json; charset=utf-8' }
+  // Of what JSON has no form for, such as a function, nothing is left: then it is as if there was no message.
+  const body: string | undefined = JSON.stringify(own)
+  if (body === undefined) return bodyOf(undefined, problem)
+  return { body, contentType: 'application/json; charset=utf-8' }
 }

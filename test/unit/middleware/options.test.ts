@@ -42,6 +42,8 @@ describe('options that cannot be meant', () => {
     [{ limit: 1.5 }, 'limit: 1.5 is neither a whole number'],
     [{ limiter: {}, policy: 'api' }, 'limiter: an object is not a limiter; make one with createLimiter'],
     [{ limit: 5, skip: true }, 'skip: true is not a function'],
+    [{ limit: 5, requestPropertyName: '__proto__' }, "'__proto__' is what every object has"],
+    [{ limit: 5, backpressureHeader: 'Transfer-Encoding' }, 'choose a field that is free'],
   ])('%o', (options, message) => {
     expect(refusal(options)).toContain(message)
   })

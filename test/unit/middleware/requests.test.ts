@@ -142,6 +142,13 @@ describe('what differs from request to request', () => {
     expect(await statuses(await listen(closed(hello)), 1)).toEqual([429])
   })
 
+  test('a message that JSON has no form for leaves the problem document', async () => {
+    const limit = rateLimit({ windowMs: 60_000, limit: 0, message: () => Symbol('nothing') })
+    const response = await fetch(await listen(limit(hello)))
+    expect(response.status).toBe(429)
+    expect(await response.json()).toMatchObject({ status: 429 })
+  })
+
   test('a handler of one’s own answers a refusal', async () => {
     const limit = rateLimit('1/m', {
       handler: (_req, res, { statusCode, retryAfterMs, decision }) => {
