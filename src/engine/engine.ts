@@ -83,8 +83,13 @@ export interface Deferred {
  */
 export interface Caller {
   readonly isGone: boolean
-  /** To be called as soon as he is gone: for an engine that is not there to ask when a request leaves. */
-  onGone?: (() => void) | undefined
+  /** What is told as soon as he is gone: set by an engine that is not there to ask when a request leaves. */
+  waitsFor?: UnderWay | undefined
+}
+
+/** Something under way whose caller may go. */
+export interface UnderWay {
+  callerLeft(): void
 }
 
 /** An engine in this process, which answers without a promise. */

@@ -6,7 +6,7 @@ import type { Events } from '../events.js'
 import type { StoreFailurePolicy } from '../policy.js'
 import { Deadlines, type Waiter } from './deadlines.js'
 import type { AnsweringEngine } from './deny-cache.js'
-import type { Caller, Check, DecideOptions, Deferred, Engine, Outcome, Source } from './engine.js'
+import type { Caller, Check, DecideOptions, Deferred, Engine, Outcome, Source, UnderWay } from './engine.js'
 import { Fallback, type GuardedCheck } from './fallback.js'
 import { type GuardedStore, GuardPart } from './guard-part.js'
 
@@ -235,7 +235,7 @@ class Call implements Waiter, Caller, DecideOptions, Deferred {
   isExpired = false
   readonly sentMs: number
   dueMs = 0
-  onGone: (() => void) | undefined = undefined
+  waitsFor: UnderWay | undefined = undefined
   readonly #guard: GuardedEngine
   #resolve: (outcome: Outcome | Promise<Outcome>) => void = () => {}
 
@@ -262,7 +262,7 @@ class Call implements Waiter, Caller, DecideOptions, Deferred {
 
   settle(outcome: Outcome | Promise<Outcome>): void {
     this.isSettled = true
-    this.onGone?.()
+    this.waitsFor?.callerLeft()
     this.#resolve(outcome)
   }
 
@@ -284,7 +284,7 @@ class Look implements Waiter, Caller {
   readonly promise: Promise<boolean>
   isSettled = false
   dueMs = 0
-  onGone: (() => void) | undefined = undefined
+  waitsFor: UnderWay | undefined = undefined
   readonly #resolve: (answered: boolean) => void
 
   constructor() {
@@ -299,7 +299,7 @@ class Look implements Waiter, Caller {
 
   settle(answered: boolean): void {
     this.isSettled = true
-    this.onGone?.()
+    this.waitsFor?.callerLeft()
     this.#resolve(answered)
   }
 

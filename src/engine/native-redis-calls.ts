@@ -9,12 +9,12 @@ import {
   type NativeVerdict,
   RedisAnswers,
 } from '../native/redis-answers.js'
-import type { Check, Deferred } from './engine.js'
+import type { Check, Deferred, UnderWay } from './engine.js'
 import { CHECKS_MAX } from './memory-request.js'
 import { errorOfNative } from './native-errors.js'
 
 /** Something that was asked for and not answered yet. */
-export interface NativeCall {
+export class NativeCall implements UnderWay {
   readonly ticket: number
   /** Of checks. */
   readonly decided: Deferred | undefined
@@ -22,6 +22,31 @@ export interface NativeCall {
   readonly ended: PromiseWithResolvers<string> | undefined
   /** Somebody waits for the answer: until then the process does not end. */
   isWanted: boolean
+  readonly #calls: NativeRedisCalls
+
+  constructor(
+    calls: NativeRedisCalls,
+    ticket: number,
+    decided: Deferred | undefined,
+    ended: PromiseWithResolvers<string> | undefined,
+    isWanted: boolean,
+  ) {
+    this.#calls = calls
+    this.ticket = ticket
+    this.decided = decided
+    this.ended = ended
+    this.isWanted = isWanted
+  }
+
+  /** What was not sent by now is not. What was is answered all the same. */
+  callerLeft(): void {
+    if (this.isWanted) this.#calls.leave(this)
+  }
+
+  reject(error: Error): void {
+    this.decided?.reject(error)
+    this.ended?.reject(error)
+  }
 }
 
 /** Hears what happens beside the answers. */
@@ -121,9 +146,7 @@ export class NativeRedisCalls implements AnswerListener {
     return ended.promise
   }
 
-  /** Who waited has gone: what was not sent by now is not. What was is answered all the same. */
   leave(call: NativeCall): void {
-    if (!call.isWanted) return
     this.#unwant(call)
     this.#tell(native => native.leave(call.ticket))
   }
@@ -133,7 +156,7 @@ export class NativeRedisCalls implements AnswerListener {
     for (const call of this.#calls) {
       if (call === undefined) continue
       this.#settled(call)
-      reject(call, reason)
+      call.reject(reason)
     }
     clearInterval(this.#alive)
   }
@@ -149,7 +172,7 @@ export class NativeRedisCalls implements AnswerListener {
   failed(ticket: number, failure: NativeFailure): void {
     const error = errorOfNative(failure)
     const call = this.#settle(ticket)
-    if (call !== undefined) reject(call, error)
+    if (call !== undefined) call.reject(error)
     else if (error instanceof NativeError) this.#break(error)
     else this.#listener.lost(error)
   }
@@ -172,7 +195,7 @@ export class NativeRedisCalls implements AnswerListener {
     isWanted: boolean,
   ): NativeCall {
     const ticket = this.#freeTickets.pop() ?? this.#calls.length
-    const call = { ticket, decided, ended, isWanted }
+    const call = new NativeCall(this, ticket, decided, ended, isWanted)
     this.#calls[ticket] = call
     if (isWanted && this.#wanted++ === 0) this.#alive.ref()
     return call
@@ -251,11 +274,6 @@ export class NativeRedisCalls implements AnswerListener {
     this.broken ??= error
     this.end(this.broken)
   }
-}
-
-function reject({ decided, ended }: NativeCall, error: Error): void {
-  decided?.reject(error)
-  ended?.reject(error)
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'it threw no error')

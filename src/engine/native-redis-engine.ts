@@ -7,7 +7,7 @@ import { commonSlotOf } from '../redis/cluster-slots.js'
 import { evictionWarning } from '../redis/eviction.js'
 import type { OnBatch } from '../redis/topology.js'
 import { rejectOnAbort } from '../redis/waiting.js'
-import type { Check, DecideOptions, Engine, Outcome, Source } from './engine.js'
+import type { Check, DecideOptions, Deferred, Engine, Outcome, Source } from './engine.js'
 import { errorOfNative } from './native-errors.js'
 import { type NativeCall, NativeRedisCalls } from './native-redis-calls.js'
 
@@ -83,23 +83,16 @@ export class NativeRedisEngine implements Engine {
     const problem = this.#problem()
     if (problem !== undefined) return Promise.reject(problem)
     if (signal?.aborted) return Promise.reject(signal.reason)
-    const calls = this.#calls
     const deferred = options.deferred ?? Promise.withResolvers<Outcome>()
     let call: NativeCall
     try {
       const keys = request === this.#located ? this.#locatedKeys : this.#keysOf(request)
-      call = calls.decide(request, keys, this.#clock === undefined ? 0 : this.#clock.nowUs(), deferred)
+      call = this.#calls.decide(request, keys, this.#clock === undefined ? 0 : this.#clock.nowUs(), deferred)
     } catch (error) {
       return Promise.reject(error)
     }
-    if (signal !== undefined) {
-      const abort = (reason: unknown) => {
-        deferred.reject(reason)
-        calls.leave(call)
-      }
-      rejectOnAbort(deferred.promise, abort, signal)
-    }
-    if (caller !== undefined) caller.onGone = () => calls.leave(call)
+    if (signal !== undefined) leaveOnAbort(call, deferred, signal)
+    if (caller !== undefined) caller.waitsFor = call
     return deferred.promise
   }
 
@@ -160,4 +153,12 @@ export class NativeRedisEngine implements Engine {
   #onTheSide(send: Parameters<NativeRedisCalls['ask']>[0], tell: (text: string) => void): void {
     if (this.#problem() === undefined) this.#calls.ask(send, false).then(tell, () => {})
   }
+}
+
+function leaveOnAbort(call: NativeCall, { promise, reject }: Deferred, signal: AbortSignal): void {
+  const abort = (reason: unknown) => {
+    reject(reason)
+    call.callerLeft()
+  }
+  rejectOnAbort(promise, abort, signal)
 }

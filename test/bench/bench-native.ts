@@ -1,6 +1,6 @@
 /**
- * `npm run bench:native`: a limiter in memory decided in TypeScript (`native: 'never'`) and in Rust (`native: 'require'`), in one
- * run; before it, what the same Rust takes without Node (`native/benches`). This part alone, on a module that is built:
+ * `npm run bench:native`: a limiter in memory decided in TypeScript (`native: 'never'`) and in Rust (`native: 'require'`), and one on
+ * Redis, asked by both, in one run; before it, what the same Rust takes without Node (`native/benches`). This part alone, on a module that is built:
  * `node --import ./scripts/run-source.ts test/bench/bench-native.ts`.
  *
  * The two take turns within every round, and ratios are medians of the rounds' ratios. CPU is that of the JavaScript thread alone;
@@ -8,12 +8,17 @@
  * admitted. p99 is of single calls, each timed by itself; the delay of the event loop is that of a timer of 1 ms beside a load
  * that takes a turn of 512 calls at a time.
  *
+ * On Redis so many checks are kept unanswered at a time, and the p99 is that of all of them; the CPU of the whole process
+ * stands beside that of the JavaScript thread, because native work is done in another one.
+ *
  *   SLUICE_BENCH_ROUNDS=30   rounds of each workload (default 9)
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createLimiter, type Decision, type PoliciesInput } from '../../src/index.ts'
 import { median, sequence } from './support/closed-loop.ts'
+import { measureOnRedis } from './support/native-redis.ts'
+import { threadCpuUs } from './support/thread-cpu.ts'
 
 const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 9)
 const WARM_UP_ROUNDS = 3
@@ -88,14 +93,6 @@ const WORKLOADS: readonly Workload[] = [
   { name: 'checkSync, ten times maxKeys', keys: 100_000, maxKeys: 10_000, call: sync },
 ]
 
-/** Not there before Node 23.9, where the CPU of the whole process has to do: the collection of garbage is then counted in. */
-const threadCpuUsage: (() => NodeJS.CpuUsage) | undefined = process.threadCpuUsage
-
-function cpuUs(): number {
-  const { user, system } = threadCpuUsage === undefined ? process.cpuUsage() : threadCpuUsage()
-  return user + system
-}
-
 /** A limiter under a workload, and how to ask it. */
 class Contender {
   readonly #limiter: Limiter
@@ -134,11 +131,11 @@ class Contender {
   /** ns of CPU, and of time, for a call. */
   async round(): Promise<{ readonly cpuNs: number; readonly ns: number }> {
     const turns = Array.from({ length: TURNS }, () => this.subjects())
-    const before = cpuUs()
+    const before = threadCpuUs()
     const start = performance.now()
     for (const subjects of turns) await this.ask(subjects)
     const ns = (performance.now() - start) * 1e6
-    return { cpuNs: ((cpuUs() - before) * 1000) / (TURNS * CALLS), ns: ns / (TURNS * CALLS) }
+    return { cpuNs: ((threadCpuUs() - before) * 1000) / (TURNS * CALLS), ns: ns / (TURNS * CALLS) }
   }
 
   /** us within which 99 of 100 calls are answered, one at a time. */
@@ -211,3 +208,10 @@ console.log(
 )
 console.log('|---|---|---|---|---|---|---|')
 for (const workload of WORKLOADS) console.log(await measure(workload))
+
+const REDIS_COLUMNS = [
+  ...['on Redis', 'CPU us of the JavaScript thread per check', 'ratio', 'CPU us of the process', 'checks/s'],
+  ...['ratio', 'p50 us', 'p99 us', 'p99 delay of the event loop, us'],
+]
+console.log(`\n| ${REDIS_COLUMNS.join(' | ')} |\n|${'---|'.repeat(REDIS_COLUMNS.length)}`)
+for (const row of await measureOnRedis(ROUNDS)) console.log(row)

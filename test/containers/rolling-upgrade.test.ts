@@ -3,6 +3,7 @@ import { afterEach, describe, expect, inject, test } from 'vitest'
 import { createRedisEngine } from '../../src/engine/redis-engine.js'
 import { Fleet } from '../support/fleet.js'
 import { FLEET_POLICY_NAMES } from '../support/fleet-limits.js'
+import { withoutNative } from '../support/native.js'
 import { byFailover, byHand, promote, REPLICATING, replicate } from '../support/promotion.js'
 import { hasDocker, type ServerContainer, ServerContainers } from '../support/server-container.js'
 import { routesThrough } from '../support/server-releases.js'
@@ -43,6 +44,22 @@ describe.skipIf(!hasDocker())('a fleet', () => {
     expect(rolled.failures).toEqual([])
     expect(Object.keys(rolled.admitted).sort()).toEqual(FLEET_POLICY_NAMES.toSorted())
   })
+
+  test.skipIf(withoutNative !== undefined)(
+    'goes from TypeScript to the native engine and back, under load, and keeps every limit',
+    async () => {
+      const server = await start(images.at(-1) as string)
+      const rolled = await startFleet(server, ['ioredis', 'the package'])
+      await rolled.roll('now', 'native')
+      await rolled.roll('now', 'the package')
+      await rolled.add('now', 'native')
+      await rolled.busy()
+      await rolled.end()
+      expect(rolled.findings()).toEqual([])
+      expect(rolled.failures).toEqual([])
+      expect(Object.keys(rolled.admitted).sort()).toEqual(FLEET_POLICY_NAMES.toSorted())
+    },
+  )
 
   test('crosses from the shards of 0.9.0 by naming their number; a replica that leaves it out is refused', async () => {
     const server = await start(images[0] as string)

@@ -1,7 +1,7 @@
 import { Redis as Valkey } from 'iovalkey'
 import { monotonicMs } from '../../src/core/time.js'
 import type { Check, Outcome } from '../../src/engine/engine.js'
-import { createRedisEngine } from '../../src/engine/redis-engine.js'
+import { openEngine } from '../../src/engine/open-engine.js'
 import { createKeyBuilder } from '../../src/keys.js'
 import { loadScripts, type ScriptBuild } from '../../src/redis/scripts.js'
 import { ServerTopology } from '../../src/redis/server-topology.js'
@@ -45,10 +45,14 @@ export async function openTopology(
 }
 
 /** The engine of the package: it agrees with others on the keys, and has the scripts of this package. */
-export async function openPackage(url: string, keyOptions: KeyOptions): Promise<Decider> {
+export async function openPackage(
+  url: string,
+  keyOptions: KeyOptions,
+  native: 'never' | 'require',
+): Promise<Decider> {
   // The engine reads it in the call that decides, and takes 0 for the server's own time.
   let nowUs = 0
-  const engine = createRedisEngine({ store: url, ...keyOptions, clock: { nowUs: () => nowUs } })
+  const engine = openEngine({ store: url, ...keyOptions, native, clock: { nowUs: () => nowUs } })
   try {
     await engine.ready()
   } catch (error) {

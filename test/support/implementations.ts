@@ -4,6 +4,7 @@ import { createClient } from 'redis'
 import type { ScriptBuild } from '../../src/redis/scripts.js'
 import type { UserClient } from '../../src/redis/store-options.js'
 import { type Decider, type KeyOptions, openEvalsha, openPackage, openTopology } from './deciders.js'
+import { withoutNative } from './native.js'
 
 /** Scripts of a release, or of the working tree. */
 export interface ScriptRelease {
@@ -66,7 +67,13 @@ const IMPLEMENTATIONS: readonly Implementation[] = [
     name: 'the package',
     // It brings its own scripts.
     canUse: release => release === NOW,
-    open: (url, _, keys) => openPackage(url, keys),
+    open: (url, _, keys) => openPackage(url, keys, 'never'),
+  },
+  {
+    name: 'native',
+    // It has them built in.
+    canUse: release => release === NOW && withoutNative === undefined,
+    open: (url, _, keys) => openPackage(url, keys, 'require'),
   },
 ]
 

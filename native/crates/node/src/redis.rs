@@ -5,6 +5,7 @@
 
 mod answers;
 mod settings;
+mod spares;
 mod thread;
 
 use crate::memory::{PLACES, plan_of};
@@ -13,6 +14,7 @@ use napi::bindgen_prelude::{Float64Array, Function, Uint8Array};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 pub use settings::{NativeNode, NativeStore, NativeTls};
+use spares::Spares;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +34,7 @@ pub struct NativeRedis {
     inbox: UnboundedSender<Message>,
     block: Rc<RefCell<Block>>,
     answers: Arc<Answers>,
+    spares: Arc<Spares>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -49,10 +52,11 @@ impl NativeRedis {
         let wake = wake.build_threadsafe_function::<()>().weak::<true>().build()?;
         let answers = Arc::new(Answers::new(wake));
         let (inbox, messages) = unbounded_channel();
-        let thread = thread::start(setup, messages, Arc::clone(&answers))
+        let spares = Arc::new(Spares::default());
+        let thread = thread::start(setup, messages, Arc::clone(&answers), Arc::clone(&spares))
             .map_err(|error| Error::from_reason(format!("its thread cannot be started: {error}")))?;
         let block = Rc::new(RefCell::new(Block { numbers, text }));
-        Ok(Self { inbox, block, answers, thread: Some(thread) })
+        Ok(Self { inbox, block, answers, spares, thread: Some(thread) })
     }
 
     /// Takes another block in place of the one there was.
@@ -77,13 +81,13 @@ impl NativeRedis {
     #[napi]
     pub fn submitter<'env>(&self, env: &'env Env) -> Result<Function<'env, (u32, u32), ()>> {
         let block = Rc::clone(&self.block);
-        let inbox = self.inbox.clone();
+        let (inbox, spares) = (self.inbox.clone(), Arc::clone(&self.spares));
         env.create_function_from_closure("submit", move |call| {
             let (numbers, bytes) = (call.get::<u32>(0)?, call.get::<u32>(1)?);
             let block = block.try_borrow().map_err(|_| Error::from_reason("a call is under way"))?;
-            let numbers = block.numbers.get(..numbers as usize).ok_or_else(short)?.to_vec();
-            let text = block.text.get(..bytes as usize).ok_or_else(short)?.to_vec();
-            inbox.send(Message::Block { numbers, text }).map_err(|_| closed())
+            let numbers = block.numbers.get(..numbers as usize).ok_or_else(short)?;
+            let text = block.text.get(..bytes as usize).ok_or_else(short)?;
+            inbox.send(Message::Block(spares.filled(numbers, text))).map_err(|_| closed())
         })
     }
 

@@ -1,6 +1,7 @@
 //! The thread that speaks with Redis, whatever JavaScript does meanwhile.
 
 use super::answers::{Answers, Queue};
+use super::spares::{Sent, Spares};
 use crate::block::{BlockReader, Malformed};
 use crate::caught::{Panicked, caught, last_place};
 use futures_util::future::BoxFuture;
@@ -32,7 +33,7 @@ pub(super) enum Message {
     /// Requests name the plan by its place from now on.
     Define { place: usize, plan: Plan },
     /// Requests: `crate::block`.
-    Block { numbers: Vec<f64>, text: Vec<u8> },
+    Block(Sent),
     /// Nobody waits for the answer any more.
     Leave(u32),
     /// Is answered once Redis can be asked.
@@ -79,6 +80,7 @@ struct Desk {
     callers: Vec<Option<Caller>>,
     calls: FuturesUnordered<BoxFuture<'static, Ended>>,
     answers: Arc<Answers>,
+    spares: Arc<Spares>,
     is_closing: bool,
 }
 
@@ -121,11 +123,12 @@ pub(super) fn start(
     setup: Setup,
     inbox: UnboundedReceiver<Message>,
     answers: Arc<Answers>,
+    spares: Arc<Spares>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     std::thread::Builder::new().name("sluice-redis".to_owned()).spawn(move || {
         let told = Arc::clone(&answers);
-        if let Err(Panicked(place)) = caught(|| run(&runtime, setup, inbox, answers)) {
+        if let Err(Panicked(place)) = caught(|| run(&runtime, setup, inbox, answers, spares)) {
             told.queue().broken(&stopped(&place));
             told.wake();
         }
@@ -134,7 +137,7 @@ pub(super) fn start(
     })
 }
 
-fn run(runtime: &Runtime, setup: Setup, inbox: UnboundedReceiver<Message>, answers: Arc<Answers>) {
+fn run(runtime: &Runtime, setup: Setup, inbox: UnboundedReceiver<Message>, answers: Arc<Answers>, spares: Arc<Spares>) {
     runtime.block_on(async {
         let Setup { store, keys, shared, tells_batches } = setup;
         let listener = Arc::new(Teller { tells_batches, answers: Arc::clone(&answers) });
@@ -145,6 +148,7 @@ fn run(runtime: &Runtime, setup: Setup, inbox: UnboundedReceiver<Message>, answe
             callers: Vec::new(),
             calls: FuturesUnordered::new(),
             answers,
+            spares,
             is_closing: false,
         };
         // It gives way whenever there is nothing to do; more often would only cut batches of answers into pieces.
@@ -185,8 +189,10 @@ impl Desk {
                     *own = Some(plan);
                 }
             }
-            Message::Block { numbers, text } => {
-                if let Err(malformed) = self.ask(&numbers, &text) {
+            Message::Block(sent) => {
+                let read = self.ask(&sent.numbers, &sent.text);
+                self.spares.put_back(sent);
+                if let Err(malformed) = read {
                     self.answers.queue().broken(&malformed.to_string());
                     self.answers.wake();
                 }
