@@ -70,7 +70,7 @@ test('a slot that moves to another node and back under load: no check fails, and
   await expectNoLeaksAnywhere()
 })
 
-test('a planned failover in the cluster: the bound itself', async () => {
+test('A10: a planned failover in the cluster: the bound itself', async () => {
   await startFleet()
   const [replica] = await cluster.replicasOf(master)
   await cluster.failover(replica as ClusterNode)
@@ -116,7 +116,7 @@ test('a master that stands still: its replica is found while it stands, and nobo
   await expectNoLeaksAnywhere()
 })
 
-test('a master of the cluster killed: the bound, and once more what had not reached its replica', async () => {
+test('A10: a master of the cluster killed: the bound, and once more what had not reached its replica', async () => {
   await startFleet()
   const [replica] = await cluster.replicasOf(master)
   const replicatedUs = await replicatedUntilUs(master, replica as ClusterNode)

@@ -141,7 +141,7 @@ test('Redis stopped and let go on: what was asked meanwhile is decided once, and
   await expectNoLeakedKeys(server)
 })
 
-test('SCRIPT FLUSH and FUNCTION FLUSH every 100 ms: no check fails, and none is charged twice', async () => {
+test('A10: SCRIPT FLUSH and FUNCTION FLUSH every 100 ms: no check fails, and none is charged twice', async () => {
   const server = await startServer()
   // A busy machine is no fault.
   const fleet = await startFleet(server, { deadline: '10s' })

@@ -45,7 +45,7 @@ async function answered(node: ClusterNode, kind: string): Promise<number> {
   return Number(new RegExp(`errorstat_${kind}:count=(\\d+)`).exec(stats)?.[1] ?? 0)
 }
 
-test('a slot that moves under load: nothing fails, nothing is lost, nothing is counted twice', async () => {
+test('A10: a slot that moves under load: nothing fails, nothing is lost, nothing is counted twice', async () => {
   const [first, last] = [moving[0] as string, moving[moving.length - 1] as string]
   const elsewhere = numbered('elsewhere', 20)
   const pairs = [moving.slice(0, 2), moving.slice(2, 4), moving.slice(4, 7)]

@@ -16,7 +16,7 @@ const sealed = (text: string): string =>
 const header = (version: number): string =>
   `{"format":"sluice-snapshot","version":${version},"savedAtUs":0}\n`
 
-describe('a file that is no whole snapshot', () => {
+describe('A9: a file that is no whole snapshot', () => {
   test.each([
     ['empty', ''],
     ['something else', 'Dear diary,\n'],
@@ -98,7 +98,7 @@ test('a whole snapshot of a later version is refused, and stays where it is', ()
   expect(files.aside()).toEqual([])
 })
 
-test('a process that is killed at any instant leaves a whole snapshot, with all that it had told to be saved', {
+test('A9: a process that is killed at any instant leaves a whole snapshot, with all that it had told to be saved', {
   timeout: 60_000,
 }, async () => {
   const random = new Random(17)

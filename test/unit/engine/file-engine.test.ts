@@ -32,7 +32,7 @@ const limits = [
   limitOf('held', { algorithm: 'concurrency', limit: 10, leaseUs: DAY_US }),
 ]
 
-describe('an engine that is closed and opened again', () => {
+describe('A9: an engine that is closed and opened again', () => {
   test.each(limits.map(limit => [limit.plan.algorithm, limit] as const))(
     'answers as if it had never been closed: %s',
     async (_, limit) => {
@@ -111,7 +111,7 @@ describe('an engine that is closed and opened again', () => {
   })
 })
 
-describe('a snapshot', () => {
+describe('A9: a snapshot', () => {
   test('is saved some time after a change, without being asked, and not again without a change', async () => {
     const engine = files.open({ intervalMs: 1 })
     engine.decideSync([checkOf(perYear, 'ada')])

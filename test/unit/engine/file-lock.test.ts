@@ -17,7 +17,7 @@ const elsewhere = { ...here, place: 'another container', host: 'elsewhere' }
 
 const leave = (holder: object): void => writeFileSync(`${files.path}.lock`, JSON.stringify(holder))
 
-describe('the lock of a file', () => {
+describe('A9: the lock of a file', () => {
   test('keeps a second process out, with the pid of the first, until that is killed', async () => {
     const { child } = await files.startCounter()
     try {
