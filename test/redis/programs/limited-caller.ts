@@ -1,9 +1,10 @@
 /** Asks for the same tool again and again under the limits of a gateway, by a wall clock that is wrong, and tells how often it passed. */
+import { systemClock } from '../../../src/core/time.js'
 import { createGatewayLimits } from '../../../src/inbound/index.js'
 
 const [store = '', shiftMs = '0', requests = '0'] = process.argv.slice(2)
-const now = Date.now
-Date.now = () => now() + Number(shiftMs)
+const { nowUs } = systemClock
+Object.assign(systemClock, { nowUs: () => nowUs() + 1000 * Number(shiftMs) })
 
 const limits = createGatewayLimits({
   store,
