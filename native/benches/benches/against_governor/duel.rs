@@ -1,8 +1,11 @@
 use criterion::Criterion;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 /// Calls of one side before it is the other's turn.
 const CALLS_OF_TURN: u64 = 10_000;
+/// The same of all threads together: enough that they run at one time.
+const CALLS_OF_TURN_OF_THREADS: u64 = 100_000;
 
 /// What calls have to answer, or the figure is of something else.
 #[derive(Clone, Copy, PartialEq)]
@@ -45,7 +48,8 @@ impl Arena {
         ours: impl Fn() -> bool,
         other: impl Fn() -> bool,
     ) {
-        self.measure(name, goal, |calls| time(calls, expect, &ours), |calls| time(calls, expect, &other));
+        let turn = CALLS_OF_TURN;
+        self.measure(name, goal, turn, |calls| time(calls, expect, &ours), |calls| time(calls, expect, &other));
     }
 
     /// Measures calls that all pass and that so many threads share.
@@ -60,6 +64,7 @@ impl Arena {
         self.measure(
             name,
             goal,
+            CALLS_OF_TURN_OF_THREADS,
             |calls| time_together(threads, calls, &ours),
             |calls| time_together(threads, calls, &other),
         );
@@ -67,18 +72,25 @@ impl Arena {
 
     /// Criterion tells what our side takes. For the table the two sides take turns, so short that most turns are not disturbed
     /// by other programs.
-    fn measure(&mut self, name: &str, goal: Goal, ours: impl Fn(u64) -> Duration, other: impl Fn(u64) -> Duration) {
+    fn measure(
+        &mut self,
+        name: &str,
+        goal: Goal,
+        calls_of_turn: u64,
+        ours: impl Fn(u64) -> Duration,
+        other: impl Fn(u64) -> Duration,
+    ) {
         let mut turns = Vec::new();
         self.criterion.bench_function(name, |bencher| {
             bencher.iter_custom(|calls| {
                 let mut total = Duration::ZERO;
                 let mut left = calls;
                 while left > 0 {
-                    let turn = left.min(CALLS_OF_TURN);
+                    let turn = left.min(calls_of_turn);
                     left -= turn;
                     let (own, others) = (ours(turn), other(turn));
                     total += own;
-                    if turn == CALLS_OF_TURN {
+                    if turn == calls_of_turn {
                         turns.push((ns_of(own, turn), ns_of(others, turn)));
                     }
                 }
@@ -131,15 +143,22 @@ fn time(calls: u64, expect: Expect, call: impl Fn() -> bool) -> Duration {
     took
 }
 
+/// From when the first thread began until the last was done: to start them does not count.
 fn time_together(threads: u64, calls: u64, call: impl Fn() -> bool + Sync) -> Duration {
     let share = calls.div_ceil(threads);
-    let start = Instant::now();
+    let all_there = Barrier::new(threads as usize);
+    let work = || {
+        all_there.wait();
+        let start = Instant::now();
+        time(share, Expect::Passes, &call);
+        (start, Instant::now())
+    };
     std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| time(share, Expect::Passes, &call));
-        }
-    });
-    start.elapsed()
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let times: Vec<_> = running.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let start = times.iter().map(|(start, _)| *start).min().unwrap();
+        times.iter().map(|(_, end)| *end).max().unwrap() - start
+    })
 }
 
 fn best_and_median(values: impl Iterator<Item = f64>) -> [f64; 2] {

@@ -41,6 +41,8 @@ fn engine() -> MemoryEngine {
     MemoryEngine::new(CounterClock::default(), Options { max_keys: 2_000_000, ..Default::default() })
 }
 
+/// Inline, as `check_key` is called without anything around it.
+#[inline(always)]
 fn passes(engine: &MemoryEngine, ask: &Ask<'_>) -> bool {
     engine.decide_one(black_box(ask)).is_ok_and(|(verdict, _)| verdict.status == Status::Allowed)
 }
@@ -124,6 +126,7 @@ fn dimensions(arena: &mut Arena) {
     let all_pass = |asks: &[Ask<'_>]| {
         engine
             .decide(black_box(asks))
+            .as_ref()
             .is_ok_and(|outcome| outcome.checks.iter().all(|told| told.status == Status::Allowed))
     };
     let rivals = [governor(PLENTY), governor(PLENTY), governor(PLENTY)];

@@ -10,14 +10,43 @@ const COUNT_MAX: f64 = 134_217_728.0;
 /// Start and length of the current window in us, the units of the previous and of the current one.
 pub type SlidingCounterState = [f64; 4];
 
+/// How the previous count of a window fades: in steps, so that each weight is exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CounterParts {
+    /// Parts of a window.
+    parts: f64,
+    /// Length of a part, us.
+    part_us: f64,
+}
+
+impl CounterParts {
+    /// The parts of a window of this length.
+    #[inline(always)]
+    pub fn of(window_us: f64) -> Self {
+        let part_us = cdiv(window_us, PARTS_MAX);
+        Self { parts: cdiv(window_us, part_us), part_us }
+    }
+}
+
 /// Sliding counter. The previous count fades linearly over the current window. Twin of `lua/include/sliding_counter.lua`.
 /// Admits at most limit * (1 + t / window) units in an interval of length t: twice the limit in one window can be reached.
 ///
 /// A changed window length is taken over by the next charge; until then the stored one holds.
 ///
 /// Reads `state`, `None` when the key is absent, and leaves the next one there when `write` is not `None`.
-#[inline(always)]
+#[inline]
 pub fn sliding_counter(state: &mut Option<SlidingCounterState>, plan: &SlidingCounterPlan, check: Check) -> Step {
+    sliding_counter_by(state, plan, CounterParts::of(plan.window_us), check)
+}
+
+/// The same for whoever keeps the parts of the plan's window, which take two of five divisions to find.
+#[inline(always)]
+pub fn sliding_counter_by(
+    state: &mut Option<SlidingCounterState>,
+    plan: &SlidingCounterPlan,
+    parts_of_plan: CounterParts,
+    check: Check,
+) -> Step {
     let Check { op, n, at, now } = check;
     let &SlidingCounterPlan { limit, window_us, debt_limit } = plan;
     let mut length = window_us;
@@ -51,8 +80,7 @@ pub fn sliding_counter(state: &mut Option<SlidingCounterState>, plan: &SlidingCo
     }
 
     // In parts: a window has `parts` of `part_us`, of which `weight` are left; a unit weighs `parts`.
-    let part_us = cdiv(length, PARTS_MAX);
-    let parts = cdiv(length, part_us);
+    let CounterParts { parts, part_us } = if length == window_us { parts_of_plan } else { CounterParts::of(length) };
     let weight = parts - fdiv(max(0.0, now - start), part_us);
     let level = previous * weight + current * parts;
     let mut status = Status::Allowed;

@@ -5,8 +5,6 @@ use crate::time::{BACK_US, GRANULE_US, cdiv, max, min};
 /// Totals start at 0 again before they pass this.
 const LOG_TOTAL_MAX: f64 = 4_503_599_627_370_496.0;
 
-const DEAD_TOTAL: usize = 0;
-const END: usize = 1;
 const TIME: usize = 0;
 const TOTAL: usize = 1;
 
@@ -46,13 +44,26 @@ impl WindowLog {
         &self.numbers
     }
 
+    #[inline(always)]
     fn pairs(&self) -> usize {
         (self.numbers.len() / 2).saturating_sub(1)
     }
 
     /// Every place that is asked for is in the log; another one holds nothing.
+    #[inline(always)]
     fn number(&self, index: usize) -> f64 {
         self.numbers.get(index).copied().unwrap_or(0.0)
+    }
+
+    /// Dead units, the end of the key, the time of the first pair, and the last pair.
+    #[inline(always)]
+    fn outline(&self) -> [f64; 5] {
+        match self.numbers.as_slice() {
+            [dead_total, end_us, rest @ .., last_us, total] => {
+                [*dead_total, *end_us, *rest.first().unwrap_or(last_us), *last_us, *total]
+            }
+            _ => [0.0; 5],
+        }
     }
 
     /// The first pair from `low` to `high` whose time or total is above `bound`; `high + 1` when there is none.
@@ -71,6 +82,7 @@ impl WindowLog {
     }
 
     /// Carries out what the last decision on this log said; an empty log is one that is absent.
+    #[inline]
     pub fn apply(&mut self, change: &LogChange) {
         let numbers = &mut self.numbers;
         if numbers.is_empty() {
@@ -82,8 +94,10 @@ impl WindowLog {
             // What a busy hour needed is given back here.
             numbers.shrink_to(2 * numbers.len());
         }
-        for (_, total) in pairs_mut(numbers) {
-            *total -= change.shift;
+        if change.shift != 0.0 {
+            for (_, total) in pairs_mut(numbers) {
+                *total -= change.shift;
+            }
         }
         let joins = match pairs_mut(numbers).next_back() {
             Some((time, _)) => {
@@ -105,6 +119,26 @@ impl WindowLog {
             *end = change.end_us;
         }
     }
+
+    /// The same where no memory has to be had or given back. False: nothing was done.
+    #[inline(always)]
+    pub fn apply_in_place(&mut self, change: &LogChange) -> bool {
+        let adds = change.entry_us > change.last_us;
+        let needed = self.numbers.len() + if adds { 2 } else { 0 };
+        if change.first_kept > 1 || change.shift != 0.0 || needed > self.numbers.capacity() {
+            return false;
+        }
+        let [dead_total, end_us, .., last_us, last_total] = self.numbers.as_mut_slice() else { return false };
+        *dead_total = change.dead_total;
+        *end_us = change.end_us;
+        *last_us = change.last_us;
+        if adds {
+            self.numbers.extend([change.entry_us, change.entry_total]);
+        } else if change.entry_us > 0.0 {
+            *last_total = change.entry_total;
+        }
+        true
+    }
 }
 
 fn pairs_mut(numbers: &mut [f64]) -> impl DoubleEndedIterator<Item = (&mut f64, &mut f64)> {
@@ -118,6 +152,7 @@ fn pairs_mut(numbers: &mut [f64]) -> impl DoubleEndedIterator<Item = (&mut f64, 
 /// as long as the window; a `resolution_us` above 1 bounds the log and refuses up to that much longer.
 ///
 /// Reads the log, `None` when the key is absent, and tells what becomes of it: see [`WindowLog::apply`].
+#[inline(always)]
 pub fn sliding_window(log: Option<&WindowLog>, plan: &SlidingWindowPlan, check: Check) -> (Step, LogChange) {
     let Check { op, n, at, now } = check;
     let &SlidingWindowPlan { limit, window_us, debt_limit, resolution_us } = plan;
@@ -132,18 +167,16 @@ pub fn sliding_window(log: Option<&WindowLog>, plan: &SlidingWindowPlan, check: 
     let mut base = 0.0;
     let mut moved = false;
     if let Some(log) = log {
+        let oldest_us;
         count = log.pairs();
-        dead_total = log.number(DEAD_TOTAL);
-        end_us = log.number(END);
-        last_us = log.number(2 * count + TIME);
-        total = log.number(2 * count + TOTAL);
+        [dead_total, end_us, oldest_us, last_us, total] = log.outline();
         base = dead_total;
         if last_us - now > BACK_US + resolution_us {
             // The clock stepped back: what is in use counts as taken now.
             moved = true;
             oldest = if total > base { count } else { count + 1 };
             last_us = now;
-        } else if log.number(2 + TIME) <= cutoff {
+        } else if oldest_us <= cutoff {
             oldest = log.first_above(TIME, cutoff, 2, count);
             passed = log.number(2 * oldest - 1);
             if passed > base {

@@ -1,116 +1,24 @@
 use crate::clock::{Clock, CounterClock};
 use crate::draft::Draft;
-use crate::in_place::{self, Counting, InPlace};
+use crate::in_place::{self, InParts, InPlace, Quick};
 use crate::limit::{Limit, algorithm_code};
 use crate::lock::{Guard, Lock};
+use crate::request::{Ask, CHECKS_MAX, Outcome, RequestError, Verdict, Verdicts};
 use crate::shard::{KeyName, Shard};
 use crate::subject::WORDS_MAX;
 use crate::transaction::{FEW, Transaction, decide_few};
 use foldhash::fast::RandomState;
-use sluice_algorithms::{Check, Op, Plan, Status, Step};
+use sluice_algorithms::{Check, CounterParts, Op, Plan, Status, Step};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 
-/// Checks of one request at most, as in the script.
-pub const CHECKS_MAX: usize = 16;
 /// The earliest (1985) and the first too late (2053) instant the arithmetic is proved for, us.
 const NOW_MIN_US: f64 = 473_385_600_000_000.0;
 const NOW_END_US: f64 = 2_633_000_000_000_000.0;
 /// An odd number with its bits well mixed: one subject is elsewhere under each limit.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-
-/// One check of a request.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
-    /// The limit whose keys are meant.
-    pub limit: &'a Limit,
-    /// What to decide by, where that is not the limit's own plan.
-    pub plan: Option<&'a Plan>,
-    /// Who is counted.
-    pub subject: &'a str,
-    /// What is asked for.
-    pub op: Op,
-    /// Units, >= 1; for `Block` us.
-    pub n: f64,
-    /// For `Refund` and `Rollback`: `now_us` of the charge, 0 when unknown. Otherwise 0.
-    pub at: f64,
-    /// For `concurrency`: who holds the units.
-    pub lease_id: Option<&'a str>,
-}
-
-impl<'a> Ask<'a> {
-    /// Takes `n` units, all or none.
-    pub fn consume(limit: &'a Limit, subject: &'a str, n: f64) -> Self {
-        Self { limit, plan: None, subject, op: Op::Consume, n, at: 0.0, lease_id: None }
-    }
-
-    pub(crate) fn plan(&self) -> &'a Plan {
-        self.plan.unwrap_or(&self.limit.plan)
-    }
-
-    pub(crate) fn check(&self, now: f64) -> Check {
-        Check { op: self.op, n: self.n, at: self.at, now }
-    }
-}
-
-/// What an engine says of one check. Units and microseconds, whole numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Verdict {
-    /// How it ended.
-    pub status: Status,
-    /// Units taken or given back.
-    pub granted: f64,
-    /// Largest cost that passes now.
-    pub remaining: f64,
-    /// Denied: us until this very cost passes if nobody else calls.
-    pub wait_us: f64,
-    /// us until the state equals an absent one.
-    pub reset_us: f64,
-}
-
-impl From<Step> for Verdict {
-    #[inline]
-    fn from(step: Step) -> Self {
-        let Step { status, granted, remaining, wait_us, reset_us, .. } = step;
-        Self { status, granted, remaining, wait_us, reset_us }
-    }
-}
-
-/// The verdicts of a request, without an allocation for up to four.
-pub type Verdicts = SmallVec<[Verdict; 4]>;
-
-/// What an engine says of a request: all its checks at one instant, in the order they were given.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// us since the Unix epoch.
-    pub now_us: f64,
-    /// A verdict for each check.
-    pub checks: Verdicts,
-}
-
-/// A request that cannot be decided. Nothing was charged.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum RequestError {
-    /// A request has 1 to 16 checks.
-    Checks(usize),
-    /// The clock is outside 1985 to 2053; us since the Unix epoch.
-    Clock(f64),
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Checks(count) => write!(f, "a request has 1 to {CHECKS_MAX} checks, this one has {count}: split it"),
-            Self::Clock(now) => {
-                write!(f, "{now} is not a time between 1985 and 2053 in us since 1970: correct the clock")
-            }
-        }
-    }
-}
-
-impl std::error::Error for RequestError {}
 
 /// How large an engine is.
 #[derive(Clone, Copy, Debug)]
@@ -183,7 +91,11 @@ impl<C: Clock> MemoryEngine<C> {
         let mut limits = self.limits.lock();
         let next = limits.len() as u32;
         let id = *limits.entry((name.to_owned(), algorithm_code(&plan))).or_insert(next);
-        Limit { id, salt: u64::from(id).wrapping_mul(SPREAD), plan }
+        let parts = match &plan {
+            Plan::SlidingCounter(plan) => CounterParts::of(plan.window_us),
+            _ => CounterParts::default(),
+        };
+        Limit { id, salt: u64::from(id).wrapping_mul(SPREAD), plan, parts }
     }
 
     /// Decides a request of one check.
@@ -200,30 +112,24 @@ impl<C: Clock> MemoryEngine<C> {
     fn decide_at(&self, ask: &Ask<'_>, now: f64) -> Verdict {
         let hash = self.hash(ask);
         match ask.plan() {
-            Plan::Gcra(plan) => self.count(plan, ask, hash, now),
-            Plan::FixedWindow(plan) => self.count(plan, ask, hash, now),
-            Plan::TokenBucket(plan) | Plan::LeakyBucket(plan) => self.count(plan, ask, hash, now),
-            Plan::SlidingCounter(plan) => self.count(plan, ask, hash, now),
-            Plan::SlidingWindow(plan) => self.decide_by(plan, ask, hash, now),
-            Plan::Quota(plan) => self.count(plan, ask, hash, now),
+            Plan::Gcra(plan) => self.decide_quickly(plan, ask, hash, now),
+            Plan::FixedWindow(plan) => self.decide_quickly(plan, ask, hash, now),
+            Plan::TokenBucket(plan) | Plan::LeakyBucket(plan) => self.decide_quickly(plan, ask, hash, now),
+            Plan::SlidingCounter(plan) => self.decide_quickly(&InParts::of(ask, plan), ask, hash, now),
+            Plan::SlidingWindow(plan) => self.decide_quickly(plan, ask, hash, now),
+            Plan::Quota(plan) => self.decide_quickly(plan, ask, hash, now),
             Plan::Concurrency(plan) => self.decide_by(plan, ask, hash, now),
         }
     }
 
-    /// What nearly every check meets: a lock that is free, nothing to be taken out, its key alive and to end when it did
-    /// before. Compiled for each algorithm apart, and without a call, so that nothing has to be kept for after it.
+    /// What nearly every check meets: a lock that is free, nothing to be taken out, its key alive. Compiled for each algorithm
+    /// apart, and without a call, so that nothing has to be kept for after it.
     #[inline(never)]
-    fn count<const N: usize>(
-        &self,
-        plan: &(impl Counting<N> + InPlace),
-        ask: &Ask<'_>,
-        hash: u64,
-        now: f64,
-    ) -> Verdict {
+    fn decide_quickly(&self, plan: &impl Quick, ask: &Ask<'_>, hash: u64, now: f64) -> Verdict {
         if ask.subject.len() <= WORDS_MAX
             && let Some(mut shard) = self.shard(hash).try_lock()
             && !shard.is_due(now)
-            && let Some((step, _)) = in_place::count(&mut shard, &KeyName::of(ask, hash), plan, ask.check(now))
+            && let Some(step) = in_place::decide_quickly(&mut shard, &KeyName::of(ask, hash), plan, ask.check(now))
         {
             return step.into();
         }

@@ -1,13 +1,13 @@
 //! What nearly every check is: one that finds its key there, alive and not blocked. It is decided where the state stands,
 //! or on a copy of a few numbers. A [`Draft`](crate::draft::Draft) can do all of it and everything else, at several times the cost.
 
-use crate::engine::{Ask, Verdicts};
+use crate::request::{Ask, Verdicts};
 use crate::shard::{KeyName, Shard};
 use crate::subject::WORDS_MAX;
 use sluice_algorithms::{
-    BucketPlan, Check, ConcurrencyPlan, FixedWindowPlan, GcraPlan, Op, Plan, QuotaPlan, SlidingCounterPlan,
-    SlidingWindowPlan, Status, Step, Write, concurrency, fixed_window, gcra, quota, sliding_counter, sliding_window,
-    token_bucket,
+    BucketPlan, Check, ConcurrencyPlan, CounterParts, FixedWindowPlan, GcraPlan, Op, Plan, QuotaPlan,
+    SlidingCounterPlan, SlidingCounterState, SlidingWindowPlan, Status, Step, Write, concurrency, fixed_window, gcra,
+    quota, sliding_counter_by, sliding_window, token_bucket,
 };
 
 /// Numbers of the largest state of fixed size.
@@ -19,10 +19,35 @@ pub(crate) trait InPlace {
     fn decide(&self, shard: &mut Shard, key: u32, check: Check, lease_id: Option<&str>) -> Option<Step>;
 }
 
+/// One whose checks are, as a rule, decided without a call of any function, so that nothing has to be kept for after it.
+pub(crate) trait Quick: InPlace {
+    /// `None`: nothing was done, and it takes more.
+    fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check) -> Option<Step>;
+}
+
 /// A plan of an algorithm whose state is N numbers.
-pub(crate) trait Counting<const N: usize> {
+pub(crate) trait Counting<const N: usize>: Quick {
     /// Runs the algorithm, where that takes no call.
     fn count(&self, state: &mut Option<[f64; N]>, check: Check) -> Option<Step>;
+}
+
+/// `sliding_counter` with what its limit keeps for it.
+pub(crate) struct InParts<'a> {
+    plan: &'a SlidingCounterPlan,
+    parts: CounterParts,
+}
+
+impl<'a> InParts<'a> {
+    #[inline(always)]
+    pub fn of(ask: &Ask<'_>, plan: &'a SlidingCounterPlan) -> Self {
+        let parts = if ask.plan.is_none() { ask.limit.parts } else { CounterParts::of(plan.window_us) };
+        Self { plan, parts }
+    }
+}
+
+#[inline(always)]
+fn sliding_counter_in_parts(state: &mut Option<SlidingCounterState>, by: &InParts<'_>, check: Check) -> Step {
+    sliding_counter_by(state, by.plan, by.parts, check)
 }
 
 macro_rules! counting {
@@ -43,13 +68,28 @@ macro_rules! counting {
             }
         }
 
+        impl Quick for $plan {
+            #[inline(always)]
+            fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check) -> Option<Step> {
+                let mut state = Some(shard.keys.numbers(key));
+                let step = self.count(&mut state, check)?;
+                if let (Some(numbers), true) = (state, step.write != Write::None) {
+                    if !settle_quickly(shard, key, step.write, check.now) {
+                        return None;
+                    }
+                    shard.keys.change_numbers(key, numbers);
+                }
+                Some(step)
+            }
+        }
+
         impl InPlace for $plan {
             #[inline]
             fn decide(&self, shard: &mut Shard, key: u32, check: Check, _: Option<&str>) -> Option<Step> {
                 let mut state = Some(shard.keys.numbers(key));
                 let step = $algorithm(&mut state, self, check);
                 if let (Some(numbers), true) = (state, step.write != Write::None) {
-                    shard.keys.set_numbers(key, numbers);
+                    shard.keys.change_numbers(key, numbers);
                     settle(shard, key, step.write, check.now);
                 }
                 Some(step)
@@ -62,9 +102,27 @@ counting!(
     GcraPlan: gcra, 1;
     FixedWindowPlan: fixed_window, 3;
     BucketPlan: token_bucket, 5;
-    SlidingCounterPlan: sliding_counter, 4;
+    InParts<'_>: sliding_counter_in_parts, 4;
     QuotaPlan: quota, 3, unless spread;
 );
+
+impl Quick for SlidingWindowPlan {
+    #[inline(always)]
+    fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check) -> Option<Step> {
+        let log = shard.keys.log(key)?;
+        let (step, change) = match check.op {
+            Op::Consume => sliding_window(Some(log), self, Check { op: Op::Consume, ..check }),
+            _ => sliding_window(Some(log), self, check),
+        };
+        match step.write {
+            Write::None => {}
+            // Its end moves once in a while, the log with every unit.
+            Write::Keep if !shard.is_set_apart(key) && shard.keys.log(key)?.apply_in_place(&change) => {}
+            _ => return None,
+        }
+        Some(step)
+    }
+}
 
 impl InPlace for SlidingWindowPlan {
     #[inline]
@@ -109,32 +167,11 @@ pub(crate) fn decide(
     plan.decide(shard, key, check, lease_id)
 }
 
-/// The same where nothing changes but the numbers, without any call, and what the numbers were before. `None`: nothing was
-/// done.
+/// The same without a call. `None`: nothing was done.
 #[inline(always)]
-pub(crate) fn count<const N: usize>(
-    shard: &mut Shard,
-    name: &KeyName<'_>,
-    plan: &impl Counting<N>,
-    check: Check,
-) -> Option<(Step, Counted<N>)> {
+pub(crate) fn decide_quickly(shard: &mut Shard, name: &KeyName<'_>, plan: &impl Quick, check: Check) -> Option<Step> {
     let key = live_key(shard, name, &check)?;
-    let before = shard.keys.numbers(key);
-    let mut state = Some(before);
-    let step = plan.count(&mut state, check)?;
-    match (step.write, state) {
-        (Write::None, _) => {}
-        (Write::Keep, Some(numbers)) if !shard.is_set_apart(key) => shard.keys.change_numbers(key, numbers),
-        _ => return None,
-    }
-    Some((step, Counted { key, before }))
-}
-
-/// A key that was counted on, and its numbers before.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counted<const N: usize> {
-    key: u32,
-    before: [f64; N],
+    plan.decide_quickly(shard, key, check)
 }
 
 /// Takes a count back, as long as nobody saw it.
@@ -143,30 +180,33 @@ pub(crate) struct Undo {
     key: u32,
     /// Numbers of the state; 0: there is nothing to be taken back.
     length: u32,
-    before: [f64; NUMBERS_MAX],
+    end_us: f64,
+    numbers: [f64; NUMBERS_MAX],
 }
 
 impl Undo {
-    pub const NOTHING: Self = Self { key: 0, length: 0, before: [0.0; NUMBERS_MAX] };
+    pub const NOTHING: Self = Self { key: 0, length: 0, end_us: 0.0, numbers: [0.0; NUMBERS_MAX] };
 
     #[inline(always)]
-    fn set<const N: usize>(&mut self, Counted { key, before }: Counted<N>) {
+    fn keep<const N: usize>(&mut self, shard: &Shard, key: u32) {
         self.key = key;
         self.length = N as u32;
-        self.before.iter_mut().zip(before).for_each(|(place, number)| *place = number);
+        self.end_us = shard.keys.end_of(key);
+        self.numbers.iter_mut().zip(shard.keys.numbers::<N>(key)).for_each(|(place, number)| *place = number);
     }
 
     pub fn carry_out(&self, shard: &mut Shard) {
         match self.length {
-            0 => {}
-            1 => shard.keys.change_numbers(self.key, [self.before[0]]),
-            _ => shard.keys.change_numbers(self.key, self.before),
+            0 => return,
+            1 => shard.keys.change_numbers(self.key, [self.numbers[0]]),
+            _ => shard.keys.change_numbers(self.key, self.numbers),
         }
+        shard.keys.set_end(self.key, self.end_us);
     }
 }
 
-/// One of several checks that pass or are refused together. True: it passed without anything but numbers being changed, and
-/// its verdict comes last. False: nothing was done that `undo` does not tell.
+/// One of several checks that pass or are refused together. True: it passed without a call, and its verdict comes last.
+/// False: nothing was done that `undo` does not tell.
 #[inline(always)]
 pub(crate) fn count_one_of_several(
     shard: &mut Shard,
@@ -181,7 +221,7 @@ pub(crate) fn count_one_of_several(
         Plan::TokenBucket(plan) | Plan::LeakyBucket(plan) => {
             count_for_undo(shard, plan, ask, (hash, now), undo, verdicts)
         }
-        Plan::SlidingCounter(plan) => count_for_undo(shard, plan, ask, (hash, now), undo, verdicts),
+        Plan::SlidingCounter(plan) => count_for_undo(shard, &InParts::of(ask, plan), ask, (hash, now), undo, verdicts),
         Plan::Quota(plan) => count_for_undo(shard, plan, ask, (hash, now), undo, verdicts),
         Plan::SlidingWindow(_) | Plan::Concurrency(_) => false,
     }
@@ -199,8 +239,10 @@ fn count_for_undo<const N: usize>(
     if ask.subject.len() > WORDS_MAX {
         return false;
     }
-    let Some((step, counted)) = count(shard, &KeyName::of(ask, hash), plan, ask.check(now)) else { return false };
-    undo.set(counted);
+    let check = ask.check(now);
+    let Some(key) = live_key(shard, &KeyName::of(ask, hash), &check) else { return false };
+    undo.keep::<N>(shard, key);
+    let Some(step) = plan.decide_quickly(shard, key, check) else { return false };
     verdicts.push(step.into());
     step.status == Status::Allowed
 }
@@ -220,4 +262,14 @@ fn settle(shard: &mut Shard, key: u32, write: Write, now: f64) {
         Write::Keep => shard.state_changed(key),
         Write::Expire(ttl_us) => shard.set_state_end(key, now + ttl_us, now),
     }
+}
+
+/// The same without a call, where that does. False: nothing was done.
+#[inline(always)]
+fn settle_quickly(shard: &mut Shard, key: u32, write: Write, now: f64) -> bool {
+    !shard.is_set_apart(key)
+        && match write {
+            Write::None | Write::Keep => true,
+            Write::Expire(ttl_us) => shard.keys.extend(key, now + ttl_us),
+        }
 }

@@ -125,6 +125,19 @@ impl Keys {
         slot.end = end_us;
     }
 
+    /// Moves the end of a key that is not blocked to a later instant, which the timing wheel need not be told. False: it is
+    /// an earlier one, and nothing was done.
+    #[inline(always)]
+    pub fn extend(&mut self, key: u32, end_us: f64) -> bool {
+        self.slots.get_mut(key as usize).is_some_and(|slot| {
+            let is_later = end_us >= slot.end;
+            if is_later {
+                slot.end = end_us;
+            }
+            is_later
+        })
+    }
+
     pub fn set_block(&mut self, key: u32, block: Block) {
         self.blocks.insert(key, block);
         self.slots[key as usize].end = -block.until_us.max(block.state_end_us);
@@ -175,7 +188,7 @@ impl Keys {
     }
 
     /// The log of a key of `sliding_window`.
-    #[inline]
+    #[inline(always)]
     pub fn log(&mut self, key: u32) -> Option<&mut WindowLog> {
         match self.objects.get_mut(key as usize)?.as_deref_mut() {
             Some(Object::Log(log)) => Some(log),

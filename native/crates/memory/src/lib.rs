@@ -32,11 +32,13 @@ mod keys;
 mod lifetimes;
 mod limit;
 mod lock;
+mod request;
 mod shard;
 mod subject;
 mod transaction;
 mod wheel;
 
 pub use clock::{Clock, CounterClock, SystemClock};
-pub use engine::{Ask, CHECKS_MAX, MemoryEngine, Options, Outcome, RequestError, Stats, Verdict, Verdicts};
+pub use engine::{MemoryEngine, Options, Stats};
 pub use limit::Limit;
+pub use request::{Ask, CHECKS_MAX, Outcome, RequestError, Verdict, Verdicts};

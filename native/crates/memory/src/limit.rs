@@ -1,4 +1,4 @@
-use sluice_algorithms::Plan;
+use sluice_algorithms::{CounterParts, Plan};
 
 /// A limit of an engine: its keys are found by it. Cheap to clone; made by [`MemoryEngine::limit`](crate::MemoryEngine::limit).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -7,6 +7,8 @@ pub struct Limit {
     /// Keeps the keys of one subject under several limits apart.
     pub(crate) salt: u64,
     pub(crate) plan: Plan,
+    /// Of the plan's window, for `sliding_counter`.
+    pub(crate) parts: CounterParts,
 }
 
 impl Limit {

@@ -1,7 +1,7 @@
-use crate::engine::Ask;
 use crate::index::Index;
 use crate::keys::{Block, Keys, Slot};
 use crate::lifetimes::{KeyTimes, Lifetimes};
+use crate::request::Ask;
 use crate::subject::Ends;
 use sluice_algorithms::{Plan, State};
 
