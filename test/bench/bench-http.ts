@@ -27,7 +27,7 @@ const ONLY = process.env.SLUICE_BENCH_FRAMEWORK
 const ROUND_SECONDS = 0.4
 /** How often autocannon looks whether the round is over. */
 const SAMPLE_MS = 20
-const WARM_UP_REQUESTS = 15_000
+const WARM_UP_REQUESTS = 8_000
 const CONNECTIONS = 50
 const USERS_PER_CONNECTION = 20
 const IN_FLIGHT_IN_PROCESS = [50, 5]
