@@ -5,7 +5,7 @@ import { randomFamily } from './families.js'
 import { Random } from './random.js'
 import regressions from './regressions.json' with { type: 'json' }
 import { RustTwin } from './rust-twin.js'
-import { announce, SEED, STEPS } from './settings.js'
+import { announce, SEED, STEPS, TIME_LIMIT } from './settings.js'
 import {
   describeStep,
   type ExpectedTranscript,
@@ -47,7 +47,7 @@ describe('TypeScript, Lua and Rust agree bit for bit: outcomes, bytes of state, 
     },
   )
 
-  test(`over ${STEPS} random steps from SLUICE_FUZZ_SEED=${SEED}`, async () => {
+  test(`over ${STEPS} random steps from SLUICE_FUZZ_SEED=${SEED}`, TIME_LIMIT, async () => {
     announce()
     const random = new Random(SEED)
     const underWay: Promise<void>[] = []

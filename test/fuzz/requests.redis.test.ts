@@ -6,7 +6,7 @@ import { Random } from './random.js'
 import regressions from './regressions.json' with { type: 'json' }
 import { RustTwin } from './rust-twin.js'
 import { randomSession, SESSION_KEYS, type Session, sessionReplies, sessionRuns } from './session.js'
-import { announce, SEED, STEPS } from './settings.js'
+import { announce, SEED, STEPS, TIME_LIMIT } from './settings.js'
 
 /** Beside the steps on single keys. */
 const CHECKS = STEPS / 4
@@ -57,7 +57,7 @@ describe('the engines in memory, in TypeScript and in Rust, agree with Lua on re
     },
   )
 
-  test(`over ${CHECKS} random checks from SLUICE_FUZZ_SEED=${SEED}`, async () => {
+  test(`over ${CHECKS} random checks from SLUICE_FUZZ_SEED=${SEED}`, TIME_LIMIT, async () => {
     announce()
     const random = new Random(SEED)
     for (let checks = 0, name = 0; checks < CHECKS; checks += CHECKS_OF_SESSION, name++) {
