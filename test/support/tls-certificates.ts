@@ -41,7 +41,8 @@ export async function makeCertificates(): Promise<TlsCertificates> {
   )
   for (const [name, extensions] of [
     ['server', ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']],
-    ['client', []],
+    // An extension makes it a certificate of version 3: others are of a time before.
+    ['client', ['-addext', 'extendedKeyUsage=clientAuth']],
   ] as const) {
     await openssl(
       'req',
