@@ -23,6 +23,7 @@ const manifest = z
       z.union([z.string(), z.record(z.string(), z.record(z.string(), z.string()))]),
     ),
     peerDependencies: z.record(z.string(), z.string()),
+    typesVersions: z.object({ '*': z.record(z.string(), z.array(z.string())) }),
   })
   .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
 
@@ -92,6 +93,13 @@ describe('the packed package, installed in an empty project', () => {
     expect(paths.map(path => path.replace('./', '')).filter(path => !shipped.paths.includes(path))).toEqual(
       [],
     )
+  })
+
+  test('has the same types where TypeScript still resolves as Node 10 did, by no exports', () => {
+    const required = Object.entries(manifest.exports).flatMap(([name, entry]) =>
+      typeof entry === 'string' || name === '.' ? [] : [[name.slice(2), [entry.require?.types]]],
+    )
+    expect(manifest.typesVersions['*']).toEqual(Object.fromEntries(required))
   })
 
   test('can be asked for by every way in, where the peers are', async () => {
