@@ -4,12 +4,14 @@ import type { Limiter } from '../limiter/types.js'
 import type { PoliciesInput } from '../policy.js'
 import type { McpExtra, McpRequest } from './mcp/mcp-call.js'
 import { McpLimit } from './mcp/mcp-limit.js'
-import { assertMcpOptions, type McpLimitOptions } from './mcp/mcp-options.js'
+import { assertMcpOptions, type McpEnded, type McpLimitOptions, type McpRate } from './mcp/mcp-options.js'
 import type { McpRefusal } from './mcp/mcp-refusal.js'
+import type { McpSettlement } from './mcp/mcp-settlement.js'
+import type { ShadowCounts } from './request/shadow.js'
 
 export { RATE_LIMITED_CODE, UNAVAILABLE_CODE } from '../decision/refusal-code.js'
 export { headersOf, type McpExtra, type McpRequest } from './mcp/mcp-call.js'
-export type { McpLimitOptions, McpLimits, McpRate } from './mcp/mcp-options.js'
+export type { McpEnded, McpLimitOptions, McpLimits, McpRate } from './mcp/mcp-options.js'
 export type { McpRefusalData } from './mcp/mcp-refusal.js'
 
 /** What `limitMcp` takes: `McpServer` of the SDK, or the `Server` beneath it. */
@@ -21,9 +23,14 @@ export interface LimitedServer {
 export interface LimitedMcp extends AsyncDisposable {
   /** Who decides: yours, or the one that was made. */
   readonly limiter: Limiter
+  /** What limits with `shadow` would have done. */
+  readonly shadow: ShadowCounts
   /** Closes the limiter if it was made here; yours stays open. */
   close(): Promise<void>
 }
+
+/** Is it a rate, and not options? */
+const isRate = (given: unknown): given is McpRate => typeof given === 'string' || Array.isArray(given)
 
 type Handler = (request: McpRequest, extra: McpExtra) => Promise<unknown>
 
@@ -35,16 +42,17 @@ interface SdkServer {
 
 /**
  * Limits the requests of a server: `limitMcp(server, { tools: { search: '10/m', 'db_*': '2/s' } })`. Before or after its tools are
- * registered, and before or after it is connected. A refused request does not reach its handler.
+ * registered, and before or after it is connected. A refused request does not reach its handler. `limitMcp(server, '60/m')` is that of
+ * each tool, `{ tools: { '*': '60/m' } }`.
  *
  * @throws OptionError, PolicyError
  */
 export function limitMcp<P extends PoliciesInput>(
   server: LimitedServer,
-  given: McpLimitOptions<P>,
+  given: McpRate | McpLimitOptions<P>,
 ): LimitedMcp {
   // From here on a policy is one of any names: that they are the limiter's was the compiler's affair.
-  const options = given as unknown as McpLimitOptions
+  const options = (isRate(given) ? { tools: { '*': given } } : given) as unknown as McpLimitOptions
   assertMcpOptions(options)
   const sdk = sdkServerOf(server)
   const limit = new McpLimit(options)
@@ -53,16 +61,19 @@ export function limitMcp<P extends PoliciesInput>(
   const guarded =
     (handler: Handler): Handler =>
     async (request, extra) => {
-      const { refusal, heldBack } = await limit.decide(request, extra)
+      const { refusal, heldBack, settlement } = await limit.decide(request, extra)
       if (refusal !== undefined) return answer(refusal, asToolResult && request.method === 'tools/call')
-      return heldBack === undefined
-        ? handler(request, extra)
-        : withMeta(await handler(request, extra), heldBack)
+      const answering = handler(request, extra)
+      const result = settlement === undefined ? answering : settled(settlement, answering, request, extra)
+      return heldBack === undefined ? result : withMeta(await result, heldBack)
     }
   guardHandlers(sdk, guarded)
 
   return {
     limiter: limit.limiter,
+    get shadow() {
+      return limit.shadow
+    },
     close: async () => {
       if (limit.ownsLimiter) await limit.limiter.close()
     },
@@ -75,6 +86,23 @@ export function limitMcp<P extends PoliciesInput>(
 function answer(refusal: McpRefusal, asToolResult: boolean): unknown {
   if (asToolResult) return refusal.toToolResult()
   throw refusal
+}
+
+/** The answer as it is, once it has told whether the request counts. */
+async function settled(
+  settlement: McpSettlement,
+  answering: Promise<unknown>,
+  request: McpRequest,
+  extra: McpExtra,
+): Promise<unknown> {
+  try {
+    const result = (await answering) as McpEnded['result']
+    await settlement.settle({ result }, request, extra)
+    return result
+  } catch (error) {
+    await settlement.settle({ error }, request, extra)
+    throw error
+  }
 }
 
 /** A result of MCP is an object, and has a place for what is beside the matter. */
@@ -91,7 +119,8 @@ function guardHandlers(sdk: SdkServer, guarded: (handler: Handler) => Handler): 
   const handlers = sdk._requestHandlers
   const set = handlers.set.bind(handlers)
   handlers.set = (method, handler) => set(method, guarded(handler))
-  for (const [method, handler] of [...handlers]) set(method, guarded(handler))
+  // Those that are there pass no other guard anew.
+  for (const [method, handler] of [...handlers]) Map.prototype.set.call(handlers, method, guarded(handler))
 
   let fallback = sdk.fallbackRequestHandler && guarded(sdk.fallbackRequestHandler)
   Object.defineProperty(sdk, 'fallbackRequestHandler', {

@@ -5,6 +5,7 @@ import { warnProcess } from '../../events.js'
 import { AtOnce } from '../../limiter/at-once.js'
 import type { Limiter } from '../../limiter/types.js'
 import { Waits } from '../headers/backpressure.js'
+import type { ShadowCounts } from '../request/shadow.js'
 import { ANONYMOUS, defaultSubject, HANDSHAKE, type McpExtra, type McpRequest } from './mcp-call.js'
 import { McpGateway } from './mcp-gateway.js'
 import type { McpLimitOptions } from './mcp-options.js'
@@ -19,12 +20,15 @@ import {
   unavailable,
 } from './mcp-refusal.js'
 import { type McpCheck, McpRules } from './mcp-rules.js'
+import { McpSettlement } from './mcp-settlement.js'
 
 /** What becomes of a request; neither: it goes on. */
 export interface McpRuling {
   readonly refusal?: McpRefusal
   /** It goes on, and had to wait: what its client is told. */
   readonly heldBack?: Pick<McpRefusalData, 'headers'>
+  /** It is to be settled when the handler has ended. */
+  readonly settlement?: McpSettlement
 }
 
 const GOES_ON: McpRuling = {}
@@ -37,6 +41,7 @@ export class McpLimit {
   readonly #rules: McpRules | undefined
   readonly #gateway: McpGateway | undefined
   readonly #atOnce: AtOnce
+  readonly #shadow = { allowed: 0, refused: 0, failed: 0 }
   /** Of use only where somebody is told. */
   readonly #waits: Waits | undefined
 
@@ -59,6 +64,11 @@ export class McpLimit {
     return this.#rules?.ownsLimiter === true
   }
 
+  /** What limits that only watch would have done. */
+  get shadow(): ShadowCounts {
+    return { ...this.#shadow }
+  }
+
   /** Decides a request. */
   async decide(request: McpRequest, extra: McpExtra): Promise<McpRuling> {
     const checks = this.#rules?.checksOf(request)
@@ -76,9 +86,14 @@ export class McpLimit {
           : await this.#subjectOf(subjectOf, request, extra)
       const asked = this.#ask(checks, subject, units, extra.signal)
       const decision = asked instanceof Promise ? await asked : asked
+      if (this.#options.shadow === true) return this.#watched(decision, request, extra)
       if (decision.allowed) return this.#goesOn(decision)
       return this.#refused(decision, placeOf(checks.find(({ policy }) => policy === decision.policy)))
     } catch (error) {
+      if (this.#options.shadow === true) {
+        this.#shadow.failed++
+        return GOES_ON
+      }
       // The request was cancelled: nobody reads an answer.
       if (extra.signal?.aborted) throw error
       if (isSluiceError(error, 'ERR_SLUICE_COST_IMPOSSIBLE'))
@@ -94,12 +109,35 @@ export class McpLimit {
     const decided = await gateway.decide(request, extra, cost, this.#options.maxWait)
     if (decided === undefined) return GOES_ON
     const { decision, place } = decided
+    if (this.#options.shadow === true) return this.#watched(decision, request, extra)
     return decision.allowed ? this.#goesOn(decision) : this.#refused(decision, place)
   }
 
   #goesOn(decision: Decision): McpRuling {
-    if (this.#waits?.isHeldBack(decision) !== true) return GOES_ON
-    return { heldBack: headerFields(decision, this.#signal.backpressureHeader, nowMs()) }
+    const isTold = this.#waits?.isHeldBack(decision) === true
+    const settlement = this.#settlementOf(decision)
+    if (!isTold && settlement === undefined) return GOES_ON
+    return {
+      ...(isTold && { heldBack: headerFields(decision, this.#signal.backpressureHeader, nowMs()) }),
+      ...(settlement !== undefined && { settlement }),
+    }
+  }
+
+  #settlementOf({ receipt }: Decision): McpSettlement | undefined {
+    const { countWhen } = this.#options
+    if (countWhen === undefined || receipt === undefined) return undefined
+    return new McpSettlement(this.limiter, receipt, countWhen)
+  }
+
+  #watched(decision: Decision, request: McpRequest, extra: McpExtra): McpRuling {
+    this.#shadow[decision.allowed ? 'allowed' : 'refused']++
+    try {
+      this.#options.onShadow?.({ ...decision.toJSON(), source: 'shadow' }, request, extra)
+    } catch (error) {
+      warnProcess("limitMcp: 'onShadow' failed", error)
+    }
+    const settlement = this.#settlementOf(decision)
+    return settlement === undefined ? GOES_ON : { settlement }
   }
 
   #refused(decision: Decision, place: Pick<McpRefusalData, 'scope' | 'key'>): McpRuling {

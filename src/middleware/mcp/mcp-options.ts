@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { DecisionData } from '../../decision.js'
 import { OptionError } from '../../errors.js'
 import type { GatewayLimits, GatewayRequest } from '../../inbound/index.js'
 import type { Limiter } from '../../limiter/types.js'
@@ -17,6 +18,12 @@ export type McpRate = Rate | LimitOptions | readonly (Rate | LimitOptions)[]
 
 /** Limits by names, in which `*` stands for any characters: `{ search: '10/m', 'db_*': '2/s', '*': '60/m' }`. */
 export type McpLimits = Readonly<Record<string, McpRate>>
+
+/** How a handler ended: by a result, or by what it threw. */
+export interface McpEnded {
+  readonly result?: Readonly<Record<string, unknown>> | undefined
+  readonly error?: unknown
+}
 
 export interface McpLimitOptions<P extends PoliciesInput = PoliciesInput> {
   /** Whose store counts. Give one where a server is made for each session: they share it. Default: one in memory. */
@@ -38,6 +45,16 @@ export interface McpLimitOptions<P extends PoliciesInput = PoliciesInput> {
   readonly skip?: (extra: McpExtra, request: McpRequest) => Awaitable<boolean>
   /** Units of a request: a whole number of at least 1, or 0 for one that is not to be checked. Default: 1. */
   readonly cost?: (request: McpRequest, extra: McpExtra) => Awaitable<number>
+  /**
+   * Whether a request counts, asked when its handler has ended: `({ error, result }) => error !== undefined || result.isError` counts
+   * failures alone. Units are taken before the handler runs and given back after it, so that no more than the limit can ever
+   * be counted, however many run at once. Default: every request counts.
+   */
+  readonly countWhen?: (ended: McpEnded, request: McpRequest, extra: McpExtra) => Awaitable<boolean>
+  /** Only watches: decides and counts, in `shadow` of what `limitMcp` answers, and refuses nobody. Default: false. */
+  readonly shadow?: boolean
+  /** Told of every decision of `shadow`. */
+  readonly onShadow?: (decision: DecisionData, request: McpRequest, extra: McpExtra) => void
   /** Wait so long, such as `'5s'`, instead of being refused. Default: refused at once. */
   readonly maxWait?: DurationText
   /**
@@ -88,6 +105,9 @@ const SCHEMA = z.strictObject({
   subject: fn,
   skip: fn,
   cost: fn,
+  countWhen: fn,
+  shadow: option(readFlag).optional(),
+  onShadow: fn,
   maxWait: option(readWait).optional(),
   refusal: option(readWord(['jsonrpc-error', 'tool-result'])).optional(),
   signalClient: option(readFlag).optional(),
@@ -109,6 +129,9 @@ export function assertMcpOptions(options: McpLimitOptions): void {
 /** Options that only mean something without `gateway`. */
 const OWN = [...FAMILIES, 'limiter', 'subject', 'name'] as const
 
+/** Options that only mean something where somebody is refused, or waits. */
+const TOLD = ['maxWait', 'refusal', 'signalClient', 'backpressureHeader'] as const
+
 function contradictions(options: McpLimitOptions): readonly string[] {
   const problems: string[] = []
   const has = (name: keyof McpLimitOptions) => options[name] !== undefined
@@ -119,6 +142,12 @@ function contradictions(options: McpLimitOptions): readonly string[] {
       problems.push(`there is nothing to limit; give at least one of ${list(FAMILIES)}, or 'gateway'`)
     }
     if (has('identify')) problems.push("identify: has no effect without 'gateway'; give 'subject'")
+  }
+  if (options.shadow === true) {
+    for (const name of TOLD.filter(has))
+      problems.push(`${name}: has no effect with 'shadow', which refuses nobody`)
+  } else if (has('onShadow')) {
+    problems.push("onShadow: has no effect without 'shadow'")
   }
   if (options.signalClient === false && has('backpressureHeader')) {
     problems.push("backpressureHeader: tells clients what 'signalClient: false' does not; leave one out")

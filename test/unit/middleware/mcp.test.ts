@@ -214,6 +214,68 @@ describe('limitMcp', () => {
     })
   })
 
+  test('counts failures alone where it is told so, whatever runs at once', async () => {
+    const { limiter } = createTestLimiter({ policies: { unused: '1/s' } })
+    const server = new McpServer({ name: 'test', version: '1.0.0' })
+    limitMcp(server, {
+      limiter,
+      tools: { login: '2/m' },
+      methods: { 'prompts/get': '1/m' },
+      countWhen: ({ error, result }) => error !== undefined || result?.isError === true,
+    })
+    server.registerTool('login', { inputSchema: { ok: z.boolean() } }, async ({ ok }) => {
+      if (!ok) throw new Error('wrong password')
+      return { content: [] }
+    })
+    server.registerPrompt('greet', {}, async () => ({ messages: [] }))
+    const client = new Client({ name: 'client', version: '1.0.0' })
+    const [ours, theirs] = InMemoryTransport.createLinkedPair()
+    await Promise.all([server.connect(theirs), client.connect(ours)])
+    ends.push(() => client.close())
+    const login = (ok: boolean) => client.callTool({ name: 'login', arguments: { ok } })
+    for (let i = 0; i < 5; i++) expect(await login(true)).toEqual({ content: [] })
+    const failures = await Promise.allSettled(Array.from({ length: 6 }, () => login(false)))
+    const outcomes = failures.map(outcome => (outcome.status === 'rejected' ? 'refused' : 'failed'))
+    expect(outcomes.filter(outcome => outcome === 'failed')).toHaveLength(2)
+    await expect(login(true)).rejects.toEqual(refused())
+    // No such prompt: what a handler throws counts, too.
+    await expect(client.getPrompt({ name: 'none' })).rejects.not.toMatchObject({ code: -32_029 })
+    await expect(client.getPrompt({ name: 'none' })).rejects.toMatchObject({ code: -32_029 })
+  })
+
+  test('limits that only watch stand beside those in force, decide for themselves and refuse nobody', async () => {
+    const { call, limiter, server } = await setUp({ tools: { '*': '4/m' } })
+    const told: string[] = []
+    const watching = limitMcp(server, {
+      limiter,
+      name: 'stricter',
+      tools: { '*': '1/m' },
+      shadow: true,
+      onShadow: ({ policy, allowed, source }, { params }) =>
+        told.push(`${source} ${policy} ${params?.name} ${allowed}`),
+    })
+    for (let i = 0; i < 4; i++) await call('search')
+    await expect(call('search')).rejects.toEqual(refused({ limit: 4 }))
+    expect(watching.shadow).toEqual({ allowed: 1, refused: 4, failed: 0 })
+    expect(told.slice(0, 2)).toEqual([
+      'shadow stricter.tools.* search true',
+      'shadow stricter.tools.* search false',
+    ])
+  })
+
+  test('a bare rate is that of each tool, by a limiter of its own', async () => {
+    const server = new McpServer({ name: 'test', version: '1.0.0' })
+    const limited = limitMcp(server, '1/m')
+    server.registerTool('search', {}, async () => ({ content: [] }))
+    const client = new Client({ name: 'client', version: '1.0.0' })
+    const [ours, theirs] = InMemoryTransport.createLinkedPair()
+    await Promise.all([server.connect(theirs), client.connect(ours)])
+    await client.callTool({ name: 'search' })
+    await expect(client.callTool({ name: 'search' })).rejects.toEqual(refused({ key: 'search' }))
+    await client.close()
+    await limited.close()
+  })
+
   test('a cost of its own, and requests that are not limited', async () => {
     const { call } = await setUp({
       tools: { '*': '10/m' },
