@@ -99,6 +99,45 @@ describe('B6: circuits in a store of the user', () => {
     await expect(breaker.forceOpen('api')).rejects.toMatchObject({ code: 'ERR_SLUICE_STORE_UNAVAILABLE' })
   })
 
+  test('B8: that fails while a circuit is half-open lets out one probe of this process, and decides again when it is back', async () => {
+    const { store } = slowStore()
+    let isDown = false
+    const failing: CustomBreakerStore = {
+      ...store,
+      get: key => (isDown ? Promise.reject(new Error('away')) : store.get(key)),
+    }
+    const clock = new FakeClock()
+    const one = breakerOf({ store: failing, clock, failureThreshold: 1, ...settings })
+    await one.fail()
+    await one.breaker.flush()
+    await clock.advance('30s')
+    const probe = await one.breaker.permit('api')
+    expect(probe).toMatchObject({ allowed: true, isProbe: true })
+
+    isDown = true
+    const ups = new Promise(resolve => one.breaker.on('storeUp', resolve))
+    let isKnownDown = false
+    one.breaker.on('storeDown', () => {
+      isKnownDown = true
+    })
+    while (!isKnownDown) {
+      await clock.advance('1s')
+      await one.breaker.state('api').catch(() => {})
+    }
+    await clock.advance('30s')
+    const permits = await Promise.all(Array.from({ length: 5 }, () => one.breaker.permit('api')))
+    expect(permits.filter(({ allowed }) => allowed)).toHaveLength(1)
+    for (const permit of permits) if (permit.allowed) permit.failure()
+    expect(await one.succeed()).toBe('refused')
+
+    isDown = false
+    await clock.advance('2s')
+    await ups
+    const other = breakerOf({ store: failing, clock, failureThreshold: 1, ...settings })
+    await one.breaker.flush()
+    expect(await other.succeed()).toBe('refused')
+  })
+
   test('of something else is not touched: the circuit is kept in the process, with a warning', async () => {
     const { store, texts } = slowStore()
     const first = breakerOf({ store, ...settings })
