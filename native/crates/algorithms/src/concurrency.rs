@@ -2,6 +2,7 @@ use crate::lease_id::LeaseId;
 use crate::plan::{ConcurrencyPlan, LEASE_UNITS_MAX};
 use crate::step::{Check, Op, Status, Step, Write};
 use crate::time::{max, min};
+use crate::words::Ends;
 use std::collections::HashMap;
 
 /// What one holder holds. All its units end together. In Redis: members `0:<id>`, `1:<id>`, … with the score `end_us`.
@@ -62,14 +63,22 @@ impl LeaseSet {
         self.by_end.is_empty()
     }
 
-    #[inline]
+    #[inline(always)]
     fn place_of(&self, id: &str) -> Option<usize> {
-        let from = if self.ends.is_empty() { 0 } else { self.first_ending_at(*self.ends.get(id)?) };
-        let offset = self.by_end.get(from..)?.iter().position(|lease| lease.id.is(id))?;
+        let from = if self.ends.is_empty() { 0 } else { self.place_by_end(id)? };
+        let ends = Ends::of(id);
+        let offset = self.by_end.get(from..)?.iter().position(|lease| lease.id.is(id, ends))?;
         Some(from + offset)
     }
 
+    /// The first place at which a lease can be, of too many to look at each.
+    #[cold]
+    fn place_by_end(&self, id: &str) -> Option<usize> {
+        Some(self.first_ending_at(*self.ends.get(&LeaseId::from(id))?))
+    }
+
     /// The first place of a lease that ends at this instant or later.
+    #[inline]
     fn first_ending_at(&self, end_us: f64) -> usize {
         match self.by_end.last() {
             // What is new ends last, as a rule.
@@ -93,7 +102,7 @@ impl LeaseSet {
     }
 
     /// Carries out what the last decision on these leases said; an empty set is one that is absent.
-    #[inline]
+    #[inline(always)]
     pub fn apply(&mut self, change: &LeaseChange<'_>) {
         let ended = self.by_end.iter().take_while(|lease| lease.end_us <= change.ended_us).count();
         for _ in 0..ended {
@@ -107,31 +116,40 @@ impl LeaseSet {
         }
     }
 
+    #[inline]
     fn take_out(&mut self, place: usize) {
-        if place >= self.by_end.len() {
-            return;
-        }
-        // The newest ends last, and is held the shortest, as a rule.
-        let lease = if place + 1 == self.by_end.len() { self.by_end.pop() } else { Some(self.by_end.remove(place)) };
-        let Some(lease) = lease else { return };
+        let Some(lease) = self.by_end.get(place) else { return };
         self.units -= lease.units;
         if !self.ends.is_empty() {
             self.ends.remove(&lease.id);
         }
+        // The newest ends last, and is held the shortest, as a rule.
+        if place + 1 == self.by_end.len() {
+            self.by_end.truncate(place);
+        } else {
+            self.by_end.remove(place);
+        }
     }
 
+    #[inline]
     fn put_in(&mut self, lease: Lease) {
         self.units += lease.units;
-        if !self.ends.is_empty() {
-            self.ends.insert(lease.id.clone(), lease.end_us);
+        if !self.ends.is_empty() || self.by_end.len() >= SEARCHED_MAX {
+            return self.put_in_and_index(lease);
         }
         match self.first_ending_at(lease.end_us) {
             place if place == self.by_end.len() => self.by_end.push(lease),
             place => self.by_end.insert(place, lease),
         }
-        if self.ends.is_empty() && self.by_end.len() > SEARCHED_MAX {
+    }
+
+    #[cold]
+    fn put_in_and_index(&mut self, lease: Lease) {
+        if self.ends.is_empty() {
             self.ends = self.by_end.iter().map(|lease| (lease.id.clone(), lease.end_us)).collect();
         }
+        self.ends.insert(lease.id.clone(), lease.end_us);
+        self.by_end.insert(self.first_ending_at(lease.end_us), lease);
     }
 }
 
@@ -291,7 +309,7 @@ mod tests {
             }
             ends.retain(|_, end_us| *end_us > now);
             let running = leases.leases().iter().filter(|lease| lease.end_us > now);
-            assert!(running.clone().all(|lease| ends.get(lease.id.as_str()) == Some(&lease.end_us)), "step {step}");
+            assert!(running.clone().all(|lease| ends.get(&lease.id.to_string()) == Some(&lease.end_us)), "step {step}");
             assert_eq!(running.count(), ends.len(), "step {step}");
             assert!(leases.leases().is_sorted_by(|a, b| a.end_us <= b.end_us));
             most = most.max(ends.len());

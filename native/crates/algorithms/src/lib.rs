@@ -37,6 +37,7 @@ mod sliding_window;
 mod step;
 mod time;
 mod token_bucket;
+mod words;
 
 pub use concurrency::{Lease, LeaseChange, LeaseSet, concurrency};
 pub use fixed_window::{FixedWindowState, fixed_window};
@@ -53,3 +54,4 @@ pub use sliding_window::{LogChange, WindowLog, sliding_window};
 pub use step::{Check, Op, Status, Step, Write};
 pub use time::{BACK_US, EPOCH_2020_US, EXACT_MAX, GRANULE_US};
 pub use token_bucket::{BucketState, token_bucket};
+pub use words::{Between, Ends, WORDS_MAX};

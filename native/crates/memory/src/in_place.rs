@@ -3,11 +3,10 @@
 
 use crate::request::{Ask, Verdicts};
 use crate::shard::{KeyName, Shard};
-use crate::subject::WORDS_MAX;
 use sluice_algorithms::{
     BucketPlan, Check, ConcurrencyPlan, CounterParts, FixedWindowPlan, GcraPlan, Op, Plan, QuotaPlan,
-    SlidingCounterPlan, SlidingCounterState, SlidingWindowPlan, Status, Step, Write, concurrency, fixed_window, gcra,
-    quota, sliding_counter_by, sliding_window, token_bucket,
+    SlidingCounterPlan, SlidingCounterState, SlidingWindowPlan, Status, Step, WORDS_MAX, Write, concurrency,
+    fixed_window, gcra, quota, sliding_counter_by, sliding_window, token_bucket,
 };
 
 /// Numbers of the largest state of fixed size.
@@ -140,18 +139,34 @@ impl InPlace for SlidingWindowPlan {
 impl InPlace for ConcurrencyPlan {
     #[inline]
     fn decide(&self, shard: &mut Shard, key: u32, check: Check, lease_id: Option<&str>) -> Option<Step> {
-        let leases = shard.keys.leases(key)?;
-        let (step, change) = concurrency(Some(leases), self, check, lease_id);
-        if step.write != Write::None {
-            leases.apply(&change);
-            if leases.is_empty() {
-                shard.drop_state(key, check.now);
-            } else {
-                settle(shard, key, step.write, check.now);
-            }
+        // A version for each of the two that nearly every check is.
+        match check.op {
+            Op::Consume => decide_on_leases(self, shard, key, Check { op: Op::Consume, ..check }, lease_id),
+            Op::Refund => decide_on_leases(self, shard, key, Check { op: Op::Refund, ..check }, lease_id),
+            _ => decide_on_leases(self, shard, key, check, lease_id),
         }
-        Some(step)
     }
+}
+
+#[inline(always)]
+fn decide_on_leases(
+    plan: &ConcurrencyPlan,
+    shard: &mut Shard,
+    key: u32,
+    check: Check,
+    lease_id: Option<&str>,
+) -> Option<Step> {
+    let leases = shard.keys.leases(key)?;
+    let (step, change) = concurrency(Some(leases), plan, check, lease_id);
+    if step.write != Write::None {
+        leases.apply(&change);
+        if leases.is_empty() {
+            shard.drop_state(key, check.now);
+        } else if !settle_quickly(shard, key, step.write, check.now) {
+            settle(shard, key, step.write, check.now);
+        }
+    }
+    Some(step)
 }
 
 /// A check alone in its request. `None`: nothing was done, and it takes a draft.

@@ -2,9 +2,9 @@
 #![allow(clippy::indexing_slicing, reason = "a key is the number of a slot that is there")]
 
 use crate::shard::KeyName;
-use crate::subject::{Between, Ends, WORDS_MAX};
 use sluice_algorithms::{
-    Check, LeaseSet, Op, Plan, State, Status, Step, WindowLog, concurrency, decide, sliding_window,
+    Between, Check, Ends, LeaseSet, Op, Plan, State, Status, Step, WORDS_MAX, WindowLog, concurrency, decide,
+    sliding_window,
 };
 use std::collections::HashMap;
 

@@ -34,7 +34,6 @@ mod limit;
 mod lock;
 mod request;
 mod shard;
-mod subject;
 mod transaction;
 mod wheel;
 

@@ -2,8 +2,7 @@ use crate::index::Index;
 use crate::keys::{Block, Keys, Slot};
 use crate::lifetimes::{KeyTimes, Lifetimes};
 use crate::request::Ask;
-use crate::subject::Ends;
-use sluice_algorithms::{Plan, State};
+use sluice_algorithms::{Ends, Plan, State};
 
 /// Ended keys that one call takes out at most, so that no call waits for a crowd of them.
 const REAP_BUDGET: usize = 4;

@@ -1,19 +1,20 @@
-//! Who is counted, as numbers: words of the text, of which some overlap where it is short. Two texts of one length are the
-//! same if their words are, and to compare words takes less than a call of `memcmp`.
+//! Short texts as numbers: words of them, of which some overlap. Two texts of one length are the same if their words are, and
+//! to compare words takes less than a call of `memcmp`.
 
 /// Bytes of a text that is known by its words alone: a UUID as text fits.
-pub(crate) const WORDS_MAX: usize = 36;
+pub const WORDS_MAX: usize = 36;
 /// Bytes of a text that is known by its ends alone.
 const ENDS_MAX: usize = 16;
 
 /// The first and the last word of a text: all of it, up to 16 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ends {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Ends {
     head: u64,
     tail: u64,
 }
 
 impl Ends {
+    /// Those of this text.
     #[inline(always)]
     pub fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
@@ -34,8 +35,8 @@ impl Ends {
 }
 
 /// What the ends leave out of a text of 17 to 36 bytes; of a longer one too little, and nothing of a shorter one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Between {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Between {
     second: [u8; 8],
     second_last: [u8; 8],
     /// The bytes after the second word.
@@ -43,6 +44,7 @@ pub(crate) struct Between {
 }
 
 impl Between {
+    /// What the ends of this text leave out.
     #[inline(always)]
     pub fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
@@ -63,6 +65,39 @@ impl Between {
     }
 }
 
+/// The text of so many bytes that has these words, `WORDS_MAX` at most.
+pub(crate) fn text_of(length: usize, ends: Ends, between: Between) -> String {
+    let mut bytes = [0_u8; WORDS_MAX];
+    let mut write = |from: usize, word: &[u8]| {
+        if let Some(place) = bytes.get_mut(from..from + word.len()) {
+            place.copy_from_slice(word);
+        }
+    };
+    let Ends { head, tail } = ends;
+    match length {
+        8.. => {
+            if length > ENDS_MAX {
+                write(16, &between.middle);
+                write(8, &between.second);
+                write(length - 16, &between.second_last);
+            }
+            write(0, &head.to_ne_bytes());
+            write(length - 8, &tail.to_ne_bytes());
+        }
+        4.. => {
+            write(0, &(head as u32).to_ne_bytes());
+            write(length - 4, &(tail as u32).to_ne_bytes());
+        }
+        _ => {
+            let [middle, last] = (tail as u16).to_ne_bytes();
+            write(0, &[head as u8]);
+            write(length / 2, &[middle]);
+            write(length.saturating_sub(1), &[last]);
+        }
+    }
+    String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +112,7 @@ mod tests {
         for length in 0..=text.len() {
             let own = text.get(..length).unwrap_or_default();
             assert!(are_same(own, own), "{own}");
+            assert_eq!(text_of(length, Ends::of(own), Between::of(own)), own);
             for place in 0..length {
                 let mut other = own.to_owned();
                 other.replace_range(place..=place, "-");
