@@ -6,7 +6,7 @@ import type { RequestOptions, RouteRate } from './options/request-options.js'
 import type { RequestAdapter } from './request/adapter.js'
 import { createRequestLimit, type RouteLimit, withLimit } from './request/create.js'
 import type { Refused } from './request/refused.js'
-import { CLIENT_LEFT } from './request/ruling.js'
+import { CLIENT_LEFT, type Ruling } from './request/ruling.js'
 
 export type * from './public-types.js'
 
@@ -49,24 +49,37 @@ export function rateLimit<P extends PoliciesInput>(
   options?: RateLimitOptions<P>,
 ): RateLimitMiddleware {
   const limit = createRequestLimit(ADAPTER, first, options)
-  const { handler, propertyName } = limit.config
+  const { handler: refuse = answer, propertyName } = limit.config
 
   const middleware = async (ctx: Context, next: Next): Promise<void> => {
     const ruling = await limit.decide(ctx)
     if (ruling === CLIENT_LEFT) return
-    if (ruling !== undefined) {
-      ruling.attachTo(ctx.state, propertyName)
-      writeFields(ruling, ctx.res)
+    if (ruling === undefined) return next()
+    ruling.attachTo(ctx.state, propertyName)
+    writeFields(ruling, ctx.res)
+    try {
       if (ruling.refused !== undefined) {
-        if (handler === undefined) answer(ctx, ruling.refused)
-        else await handler(ctx, ruling.refused)
+        await refuse(ctx, ruling.refused)
         return
       }
       settleWhenFinished(ruling, ctx.res, ctx)
+      await next()
+    } catch (error) {
+      keepFields(ruling, error)
+      throw error
     }
-    await next()
   }
   return withLimit(middleware, limit)
+}
+
+/** For an error Koa takes away all header fields that were set, but for those that the error has itself. */
+function keepFields(ruling: Pick<Ruling<Args, Context>, 'writeFields'>, error: unknown): void {
+  if (!(error instanceof Error)) return
+  const fields: Record<string, string> = {}
+  ruling.writeFields((name, value) => {
+    fields[name] = value
+  })
+  Reflect.set(error, 'headers', { ...fields, ...(Reflect.get(error, 'headers') as object | undefined) })
 }
 
 function answer(ctx: Context, { statusCode, contentType, body }: Refused): void {

@@ -148,6 +148,14 @@ describe.each(Object.keys(FRAMEWORKS))('a limit in %s', framework => {
     expect(await statuses(3, '/throw')).toEqual([500, 500, 429])
   })
 
+  test('tells its fields also where the handler throws', async () => {
+    await start({ limit: 2, windowMs: 60_000 })
+    const response = await ask('/throw')
+    expect(response.status).toBe(500)
+    // Whoever hands a Request to a handler of `sluice/fetch` answers himself for what it throws.
+    expect(response.headers.get('x-ratelimit-remaining')).toBe(framework === 'fetch' ? null : '1')
+  })
+
   test('gives back what failed where failures do not count', async () => {
     await start({ limit: 2, windowMs: 60_000, skipFailedRequests: true })
     expect(await statuses(5, '/fail')).toEqual([401, 401, 401, 401, 401])

@@ -142,6 +142,27 @@ describe('what differs from request to request', () => {
     expect(await statuses(await listen(closed(hello)), 1)).toEqual([429])
   })
 
+  test('a handler of one’s own may throw in Koa, and the client is told when to come again', async () => {
+    const app = new Koa()
+    app.silent = true
+    app.use(
+      limitKoa({
+        windowMs: 60_000,
+        limit: 1,
+        handler: ctx => ctx.throw(429, { headers: { 'X-Own': 'yes' } }),
+      }),
+    )
+    app.use(ctx => {
+      ctx.body = 'hello'
+    })
+    const url = await listen(app.callback())
+    expect(await statuses(url, 1)).toEqual([200])
+    const refused = await fetch(url)
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('retry-after')).toBe('60')
+    expect(refused.headers.get('x-own')).toBe('yes')
+  })
+
   test('a message that JSON has no form for leaves the problem document', async () => {
     const limit = rateLimit({ windowMs: 60_000, limit: 0, message: () => Symbol('nothing') })
     const response = await fetch(await listen(limit(hello)))
