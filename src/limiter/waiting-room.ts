@@ -86,6 +86,8 @@ export class WaitingRoom {
       this.#dispatcher.decided('wait', asked, decision, startedMs)
       return decision
     } catch (error) {
+      // That somebody gives up is no failure: clients that leave must not fill logs. `waited` tells of it.
+      if (options.signal?.aborted && error === options.signal.reason) throw error
       throw this.#dispatcher.failed({ call: 'wait', asked }, error)
     }
   }

@@ -143,12 +143,19 @@ describe('A7: giving up', () => {
     const { limiter, clock } = setUp()
     const { said, follow } = watch(clock)
     const gone = new AbortController()
+    const failed: unknown[] = []
+    limiter.on('error', ({ error }) => failed.push(error))
+    const waited: unknown[] = []
+    limiter.on('waited', ({ decision }) => waited.push(decision?.allowed))
     await limiter.check('perUser', 'ada', { cost: 2 })
     follow('a', limiter.wait('perUser', 'ada', { cost: 2, signal: gone.signal }))
     follow('b', limiter.wait('perUser', 'ada'))
     await advance(clock, '50ms')
     gone.abort(new Error('the client went away'))
     await advance(clock, '1s')
+    // Who gives up has waited, and no call has failed.
+    expect(waited).toEqual([undefined, true])
+    expect(failed).toEqual([])
     expect(said).toEqual(['a failed at 50: the client went away', 'b passed at 100'])
     expect((await limiter.peek('perUser', 'ada')).remaining).toBe(2)
   })
