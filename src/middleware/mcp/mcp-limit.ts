@@ -123,10 +123,12 @@ export class McpLimit {
     }
   }
 
-  #settlementOf({ receipt }: Decision): McpSettlement | undefined {
+  #settlementOf(decision: Decision): McpSettlement | undefined {
     const { countWhen } = this.#options
-    if (countWhen === undefined || receipt === undefined) return undefined
-    return new McpSettlement(this.limiter, receipt, countWhen)
+    // Before its receipt is asked for, which is made then.
+    if (countWhen === undefined) return undefined
+    const { receipt } = decision
+    return receipt === undefined ? undefined : new McpSettlement(this.limiter, receipt, countWhen)
   }
 
   #watched(decision: Decision, request: McpRequest, extra: McpExtra): McpRuling {
