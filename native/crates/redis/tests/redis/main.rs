@@ -3,6 +3,7 @@
 
 mod agreement;
 mod batches;
+mod callers;
 mod cluster;
 mod conformance;
 mod faults;
