@@ -7,6 +7,7 @@ import type { Scope } from '../scope.js'
 import type { FallbackListener, MissingUserWord } from './dimensions.js'
 import type { GatewayLimit, RateAlgorithm } from './read-limits.js'
 import type { Backpressure } from './read-signal.js'
+import type { ShadowListener } from './shadow.js'
 
 /** What requests are counted by; each is left out, `null`, or a limit. At least one is given. */
 export interface GatewayDimensions {
@@ -61,6 +62,13 @@ export interface GatewayConfig<P extends PoliciesInput = PoliciesInput>
   readonly headers?: HeaderFormat | readonly HeaderFormat[] | undefined
   /** Waiting instead of refusing, and what clients are told of it. Default: refused at once. */
   readonly backpressure?: Backpressure | undefined
+  /**
+   * Dimensions that only watch, such as `['by_tool']`: decided by themselves and counted in `shadow` of the limits, while
+   * requests go on. Default: none.
+   */
+  readonly shadow?: readonly string[] | undefined
+  /** Told of every decision of `shadow`. */
+  readonly onShadow?: ShadowListener | undefined
   /** Decides, instead of a limiter that is made here with the options of `createLimiter` that are given. */
   readonly limiter?: Limiter<P> | undefined
   /** Stands before the names of the policies, for several on one `limiter`: `<name>.by_user`. Default: nothing. */

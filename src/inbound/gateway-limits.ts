@@ -5,9 +5,11 @@ import type { CallOptions, CheckItem, CostOptions, Limiter, MaxWait } from '../l
 import { createLimiter } from '../limiter.js'
 import type { PoliciesInput } from '../policy.js'
 import { ClientSignal } from './client-signal.js'
+import type { Dimension } from './dimensions.js'
 import type { GatewayConfig } from './gateway-config.js'
 import { type GatewayRequest, identifyRequest } from './identity.js'
 import { type GatewaySetup, LIMITER_OPTIONS, readGatewaySetup } from './read-config.js'
+import { GatewayShadow, type ShadowCounts } from './shadow.js'
 import { DecidedVerdict, type GatewayVerdict, UNLIMITED } from './verdict.js'
 
 /** What a call takes besides the request. */
@@ -17,6 +19,8 @@ export interface GatewayCallOptions extends CallOptions, Pick<CostOptions, 'cost
 export interface GatewayLimits extends AsyncDisposable {
   /** Who decides: yours, or the one that was made. */
   readonly limiter: Limiter
+  /** What the dimensions that only watch would have done, by their names. */
+  readonly shadow: Readonly<Record<string, ShadowCounts>>
   /** How often the function of a scope threw, or answered no text, and the request counted as `default`. */
   readonly fallbacks: number
   /**
@@ -57,6 +61,10 @@ class DimensionedLimits implements GatewayLimits {
   readonly #ownsLimiter: boolean
   readonly #setup: GatewaySetup
   readonly #signal: ClientSignal
+  /** Those that decide. */
+  readonly #dimensions: readonly Dimension[]
+  /** Those that only watch, where there are some. */
+  readonly #shadow: GatewayShadow | undefined
   #fallbacks = 0
 
   constructor(config: GatewayConfig) {
@@ -68,7 +76,14 @@ class DimensionedLimits implements GatewayLimits {
     this.#ownsLimiter = config.limiter === undefined
     this.limiter = config.limiter?.define(policies) ?? createLimiter({ ...limiterOptions(config), policies })
     this.#limiter = new AtOnce(this.limiter)
+    const watching = this.#setup.dimensions.filter(({ name }) => config.shadow?.includes(name))
+    this.#dimensions = this.#setup.dimensions.filter(dimension => !watching.includes(dimension))
+    if (watching.length > 0) this.#shadow = new GatewayShadow(watching, this.limiter, config.onShadow)
     this.#signal = new ClientSignal(this.#setup.signal, this.limiter, config.clock ?? systemClock)
+  }
+
+  get shadow(): Readonly<Record<string, ShadowCounts>> {
+    return this.#shadow?.counts ?? {}
   }
 
   get fallbacks(): number {
@@ -115,7 +130,8 @@ class DimensionedLimits implements GatewayLimits {
   #itemsOf(request: GatewayRequest, { cost }: GatewayCallOptions): readonly CheckItem<PoliciesInput>[] {
     const call = identifyRequest(request)
     const items: CheckItem<PoliciesInput>[] = []
-    for (const dimension of this.#setup.dimensions) {
+    this.#shadow?.watch(call, cost)
+    for (const dimension of this.#dimensions) {
       const check = dimension.checkOf(call)
       if (check !== undefined) items.push(cost === undefined ? check : { ...check, cost })
     }

@@ -18,6 +18,7 @@ const SETTINGS = {
   ipv6Subnet: anything,
   headers: anything,
   backpressure: anything,
+  shadow: anything,
 }
 
 /** What may stand in the file: the options of that gateway, and those of ours that a file can hold. */

@@ -19,6 +19,7 @@ import type { GatewayConfig } from './gateway-config.js'
 import { RATE_ALGORITHMS } from './read-limits.js'
 import { readBackpressure, readSignal } from './read-signal.js'
 import { type Dimensions, type MissingUser, SetupBuilder } from './setup-builder.js'
+import type { ShadowListener } from './shadow.js'
 
 function readMissingUser(value: unknown): MissingUser | Refusal {
   if (!isRecord(value)) return readWord(MISSING_USER_WORDS)(value)
@@ -65,6 +66,8 @@ const CONFIG = z.strictObject({
   ipv6Subnet: option(readSubnet).optional(),
   headers: option(readHeaderFormats).optional(),
   backpressure: option(readBackpressure).optional(),
+  shadow: z.array(z.string(), ofType("a list of dimensions such as ['by_tool']")).optional(),
+  onShadow: z.custom<ShadowListener>(value => typeof value === 'function', ofType('a function')).optional(),
   onFallback: z
     .custom<FallbackListener>(value => typeof value === 'function', ofType('a function'))
     .optional(),
@@ -121,7 +124,18 @@ function read(config: unknown, onFallback: FallbackListener) {
   const signal = readSignal(config.headers as GatewayConfig['headers'], backpressure, report)
   const { wait_for_capacity, max_wait = DEFAULT_MAX_WAIT } = backpressure
   const maxWait = wait_for_capacity === true ? max_wait : undefined
-  return { setup: { ...builder.build(config), signal, maxWait }, problems }
+  const dimensions = builder.build(config)
+  const names = dimensions.dimensions.map(dimension => dimension.name)
+  for (const watched of data?.shadow ?? []) {
+    if (names.includes(watched)) continue
+    const hint = didYouMean(watched, names)
+    report(
+      'shadow',
+      watched,
+      `${show(watched)} is no dimension that is limited; those are ${list(names)}${hint}`,
+    )
+  }
+  return { setup: { ...dimensions, signal, maxWait }, problems }
 }
 
 /** Another limiter has its own store and settings already. */
