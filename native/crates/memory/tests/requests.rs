@@ -268,6 +268,33 @@ fn keys_that_have_ended_make_room_by_the_calls_that_come_later() {
 }
 
 #[test]
+fn subjects_of_any_length_have_a_count_of_their_own() {
+    let engine = MemoryEngine::new(|| START_US as f64, Options { max_keys: 10_000, shards: 2 });
+    let (name, plan) = plans().remove(0);
+    let limit = engine.limit(name, plan);
+    // Those of one length differ in one place.
+    let subjects: Vec<String> = (0..80_usize)
+        .flat_map(|length| {
+            let others =
+                (0..length).map(move |place| format!("{}b{}", "a".repeat(place), "a".repeat(length - place - 1)));
+            others.chain(["a".repeat(length)])
+        })
+        .collect();
+    for taken in 1..=5 {
+        for subject in &subjects {
+            let (verdict, _) = engine.decide_one(&Ask::consume(&limit, subject, 1.0)).unwrap();
+            assert_eq!((verdict.status, verdict.remaining), (Status::Allowed, f64::from(5 - taken)), "{subject}");
+        }
+    }
+    for subject in &subjects {
+        let refused = engine.decide(&[Ask::consume(&limit, subject, 1.0), Ask::consume(&limit, "other", 1.0)]).unwrap();
+        assert_eq!(refused.checks[0].status, Status::Denied, "{subject}");
+        assert_eq!((refused.checks[1].status, refused.checks[1].granted), (Status::Allowed, 0.0), "{subject}");
+    }
+    assert_eq!(engine.stats().keys, subjects.len());
+}
+
+#[test]
 fn threads_together_admit_what_the_limit_allows_and_no_more() {
     let engine = MemoryEngine::new(|| START_US as f64, Options::default());
     let limit = engine.limit(
