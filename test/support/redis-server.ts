@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -130,9 +131,10 @@ async function startOn(port: number, options: StartRedisOptions): Promise<RedisS
       child.stdout.on('data', read)
       child.stderr.on('data', read)
       child.once('error', reject)
-      child.stdout.once('end', () => {
+      // What it wrote to either comes before the end of that one, and not before the end of the other.
+      Promise.all([once(child.stdout, 'end'), once(child.stderr, 'end')]).then(() => {
         reject(new Error(`${binary} ended before it served (scripts/setup brings one):\n${log}`))
-      })
+      }, reject)
     })
     return {
       url: `redis://127.0.0.1:${port}`,
