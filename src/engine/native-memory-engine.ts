@@ -36,8 +36,6 @@ export class NativeMemoryEngine implements SyncEngine {
   readonly #native: NativeMemory
   readonly #decideBlock: () => void
   readonly #places: PlanPlaces
-  /** Places of the request that is being written. */
-  readonly #placesOf: number[] = []
   readonly #step = createStep()
   #waiting: Waiting[] = []
 
@@ -52,7 +50,10 @@ export class NativeMemoryEngine implements SyncEngine {
     const { numbers, text, verdicts } = this.#block
     this.#native = new NativeMemory(maxKeys, numbers, text, verdicts)
     this.#decideBlock = this.#native.decider()
-    this.#places = new PlanPlaces((place, keyName, row) => this.#native.define(place, keyName, row))
+    this.#places = new PlanPlaces(
+      (place, keyName, row) => this.#native.define(place, keyName, row),
+      () => this.#settle(),
+    )
   }
 
   decideOne(
@@ -131,29 +132,15 @@ export class NativeMemoryEngine implements SyncEngine {
     if (length < 1 || length > CHECKS_MAX) {
       throw new CheckError(`a request has 1 to ${CHECKS_MAX} checks, this one has ${length}: split it`)
     }
-    this.#findPlaces(request)
+    const places = this.#places.placesOf(request)
     let textLength = 0
     for (const { subject, leaseId } of request) textLength += subject.length + (leaseId?.length ?? 0)
     this.#makeRoom(length, textLength)
     this.#block.begin(nowUs, length)
     for (let i = 0; i < length; i++) {
       const { op, n, at, subject, leaseId } = request[i] as Check
-      this.#block.add(this.#placesOf[i] as number, op, n, at, subject, leaseId)
+      this.#block.add(places[i] as number, op, n, at, subject, leaseId)
     }
-  }
-
-  #findPlaces(request: readonly Check[]): void {
-    const places = this.#places
-    // Places may all be given anew: what waits in the block has to be decided by those it was told.
-    if (places.isFullFor(request.length)) this.#settle()
-    let generation: number
-    do {
-      generation = places.generation
-      for (let i = 0; i < request.length; i++) {
-        const { limit, plan } = request[i] as Check
-        this.#placesOf[i] = places.placeOf(limit, plan)
-      }
-    } while (places.generation !== generation)
   }
 
   #makeRoom(checks: number, textLength: number): void {

@@ -75,8 +75,6 @@ export class NativeRedisCalls implements AnswerListener {
   readonly #submit: (numbers: number, bytes: number) => void
   readonly #answers: RedisAnswers
   readonly #places: PlanPlaces
-  /** Places of the request that is being written. */
-  readonly #placesOf: number[] = []
   /** By ticket. */
   readonly #calls: (NativeCall | undefined)[] = []
   readonly #freeTickets: number[] = []
@@ -101,7 +99,7 @@ export class NativeRedisCalls implements AnswerListener {
     }
     this.#submit = this.#native.submitter()
     this.#answers = new RedisAnswers(this.#native, this)
-    this.#places = new PlanPlaces((place, _keyName, row) => this.#native.define(place, row))
+    this.#places = new PlanPlaces((place, _keyName, row) => this.#native.define(place, row), this.#cross)
   }
 
   /**
@@ -115,7 +113,7 @@ export class NativeRedisCalls implements AnswerListener {
     if (length < 1 || length > CHECKS_MAX) {
       throw new CheckError(`a request has 1 to ${CHECKS_MAX} checks, this one has ${length}: split it`)
     }
-    this.#findPlaces(request)
+    const places = this.#places.placesOf(request)
     this.#makeRoom(request, keys)
     const call = this.#begin(decided, undefined, true)
     const block = this.#block
@@ -123,7 +121,7 @@ export class NativeRedisCalls implements AnswerListener {
     block.begin(nowUs, length)
     for (let i = 0; i < length; i++) {
       const { op, n, at, leaseId } = request[i] as Check
-      block.add(this.#placesOf[i] as number, op, n, at, keys[i] as string, leaseId)
+      block.add(places[i] as number, op, n, at, keys[i] as string, leaseId)
     }
     if (!this.#crossingDue) {
       this.#crossingDue = true
@@ -218,20 +216,6 @@ export class NativeRedisCalls implements AnswerListener {
     if (!call.isWanted) return
     call.isWanted = false
     if (--this.#wanted === 0) this.#alive.unref()
-  }
-
-  #findPlaces(request: readonly Check[]): void {
-    const places = this.#places
-    // Places may all be given anew: what waits in the block has to be read by those it was told.
-    if (places.isFullFor(request.length)) this.#cross()
-    let generation: number
-    do {
-      generation = places.generation
-      for (let i = 0; i < request.length; i++) {
-        const { limit, plan } = request[i] as Check
-        this.#placesOf[i] = places.placeOf(limit, plan)
-      }
-    } while (places.generation !== generation)
   }
 
   #makeRoom(request: readonly Check[], keys: readonly string[]): void {
