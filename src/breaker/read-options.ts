@@ -3,9 +3,11 @@ import type { CircuitPlan } from '../core/circuit-plan.js'
 import { SLOTS } from '../core/circuit-state.js'
 import { cdiv } from '../core/time.js'
 import { ENGINE_OPTIONS, isEngine } from '../engine/engine-options.js'
-import { PolicyError, type Problem } from '../errors.js'
+import { PolicyError } from '../errors.js'
 import { LOG_OPTIONS } from '../events/logger.js'
-import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
+import { optionProblems } from '../policy/option-problems.js'
+import { isRecord } from '../policy/read-limit.js'
+import { Refusal, show } from '../policy/refusal.js'
 import { option, recordOf } from '../policy/schema.js'
 import { readDuration } from '../policy/units.js'
 import { readCount, readWait } from '../policy/values.js'
@@ -150,35 +152,16 @@ export const readThresholds = (given: BreakerThresholds): CircuitPlan =>
 
 function readBy<S extends z.ZodRawShape>(
   schema: z.ZodObject<S, z.core.$strict>,
-  input: object,
-  what: string,
-): z.output<z.ZodObject<S, z.core.$strict>> {
-  const read = schema.safeParse(input)
-  if (read.success) return read.data
-  throw new PolicyError(
-    read.error.issues.flatMap(issue => problemsOf(issue, input, what, Object.keys(schema.shape))),
-  )
-}
-
-function problemsOf(
-  issue: z.core.$ZodIssue,
   input: unknown,
   what: string,
-  names: readonly string[],
-): readonly Problem[] {
-  if (typeof input !== 'object' || input === null) {
-    return [{ path: what, value: input, message: 'the options are no object; write { failureThreshold: 5 }' }]
+): z.output<z.ZodObject<S, z.core.$strict>> {
+  if (!isRecord(input)) {
+    const message = 'the options are no object; write { failureThreshold: 5 }'
+    throw new PolicyError([{ path: what, value: input, message }])
   }
-  const given = (name: string): unknown => Reflect.get(input, name)
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map(name => ({
-      path: name,
-      value: given(name),
-      message: `is not an option of ${what}; options are ${list(names)}${didYouMean(name, names)}`,
-    }))
-  }
-  const path = issue.path.join('.')
-  return [{ path, value: given(path), message: issue.message }]
+  const read = schema.safeParse(input)
+  if (read.success) return read.data
+  throw new PolicyError(optionProblems(read.error, input, what, Object.keys(schema.shape)))
 }
 
 type ReadThresholds = z.output<z.ZodObject<typeof THRESHOLDS>>

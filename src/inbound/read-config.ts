@@ -8,6 +8,7 @@ import { WAITING_OPTIONS } from '../limiter/waiting-options.js'
 import { readSubnet } from '../middleware/address/address-key.js'
 import { readProxyTrust } from '../middleware/address/proxy-trust.js'
 import { readHeaderFormats } from '../middleware/headers/header-writer.js'
+import { optionProblems } from '../policy/option-problems.js'
 import { isRecord, type Report } from '../policy/read-limit.js'
 import { didYouMean, list, Refusal, show } from '../policy/refusal.js'
 import { option } from '../policy/schema.js'
@@ -111,7 +112,7 @@ function read(config: unknown, onFallback: FallbackListener) {
     return { problems }
   }
   const { data, error } = CONFIG.safeParse(config)
-  for (const issue of error?.issues ?? []) problems.push(...problemsOf(issue, config))
+  if (error !== undefined) problems.push(...optionProblems(error, config, 'createGatewayLimits', OPTIONS))
   if (config.limiter !== undefined) checkLimiter(config, report)
   // Limits are looked at even where an option could not be read, so that one report has everything.
   const { algorithm = 'gcra', missing_user = 'anonymous', name, backpressure = {} } = data ?? {}
@@ -148,16 +149,4 @@ function checkLimiter(config: Readonly<Record<string, unknown>>, report: Report)
     if (config[name] === undefined) continue
     report(name, config[name], "stands beside 'limiter', which has its own; give it to createLimiter")
   }
-}
-
-function problemsOf(issue: z.core.$ZodIssue, config: Readonly<Record<string, unknown>>): readonly Problem[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map(name => ({
-      path: name,
-      value: config[name],
-      message: `is not an option of createGatewayLimits; options are ${list(OPTIONS)}${didYouMean(name, OPTIONS)}`,
-    }))
-  }
-  const path = issue.path.join('.')
-  return [{ path, value: config[path], message: issue.message }]
 }

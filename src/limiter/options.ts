@@ -3,7 +3,8 @@ import { ENGINE_OPTIONS, type EngineOptions } from '../engine/engine-options.js'
 import { GUARD_OPTIONS, type GuardSettings } from '../engine/guard-options.js'
 import { PolicyError, type Problem } from '../errors.js'
 import { LOG_OPTIONS, type LogSettings } from '../events/logger.js'
-import { didYouMean, list } from '../policy/refusal.js'
+import { optionProblems } from '../policy/option-problems.js'
+import { isRecord } from '../policy/read-limit.js'
 import { option } from '../policy/schema.js'
 import { readCount } from '../policy/values.js'
 import { type CompiledPolicies, compilePolicies, type PoliciesInput } from '../policy.js'
@@ -38,39 +39,22 @@ const OPTIONS = z.strictObject({
 })
 const NAMES = Object.keys(OPTIONS.shape)
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** Reads the options. @throws PolicyError listing everything that is wrong with them, policies included */
 export function readOptions(options: LimiterOptions): CompiledPolicies {
+  if (!isRecord(options)) {
+    const message = "the options are no object; write { policies: { perUser: '100/m' } }"
+    throw new PolicyError([{ path: 'createLimiter', value: options, message }])
+  }
   const problems: Problem[] = []
   let compiled: CompiledPolicies | undefined
   const read = OPTIONS.safeParse(options)
-  if (!read.success) problems.push(...read.error.issues.flatMap(issue => problemsOf(issue, options)))
-  if (isRecord(options)) {
-    try {
-      compiled = compilePolicies(options.policies, { nowUs: read.data?.clock?.nowUs() })
-    } catch (error) {
-      if (!(error instanceof PolicyError)) throw error
-      problems.push(...error.problems)
-    }
+  if (!read.success) problems.push(...optionProblems(read.error, options, 'createLimiter', NAMES))
+  try {
+    compiled = compilePolicies(options.policies, { nowUs: read.data?.clock?.nowUs() })
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error
+    problems.push(...error.problems)
   }
   if (problems.length > 0 || compiled === undefined) throw new PolicyError(problems)
   return compiled
-}
-
-function problemsOf(issue: z.core.$ZodIssue, options: unknown): readonly Problem[] {
-  if (!isRecord(options)) {
-    const message = "the options are no object; write { policies: { perUser: '100/m' } }"
-    return [{ path: 'createLimiter', value: options, message }]
-  }
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map(name => ({
-      path: name,
-      value: options[name],
-      message: `is not an option of createLimiter; options are ${list(NAMES)}${didYouMean(name, NAMES)}`,
-    }))
-  }
-  const path = issue.path.join('.')
-  return [{ path, value: options[path], message: issue.message }]
 }
