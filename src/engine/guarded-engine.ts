@@ -4,11 +4,12 @@ import type { Timers } from '../core/timers.js'
 import { isSluiceError, type SluiceErrorCode, StoreTimeoutError } from '../errors.js'
 import type { Events } from '../events.js'
 import type { StoreFailurePolicy } from '../policy.js'
-import { Deadlines, type Waiter } from './deadlines.js'
+import { Deadlines } from './deadlines.js'
 import type { AnsweringEngine } from './deny-cache.js'
-import type { Caller, Check, DecideOptions, Deferred, Engine, Outcome, Source, UnderWay } from './engine.js'
+import type { Check, DecideOptions, Engine, Outcome, Source } from './engine.js'
 import { Fallback, type GuardedCheck } from './fallback.js'
 import { type GuardedStore, GuardPart } from './guard-part.js'
+import { Call, type CallOwner, Look } from './guarded-call.js'
 
 export interface GuardOptions {
   readonly deadlineMs: number
@@ -54,7 +55,7 @@ const isDecision = ({ op }: Check): boolean =>
  *
  * A call that ran into its deadline is indeterminate: it is never sent again, and what comes late is dropped.
  */
-export class GuardedEngine implements AnsweringEngine, GuardedStore {
+export class GuardedEngine implements AnsweringEngine, GuardedStore, CallOwner {
   readonly source: Source
   onAnswer: AnsweringEngine['onAnswer']
   readonly #engine: Engine
@@ -108,7 +109,6 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
     }
   }
 
-  /** The deadline of a call has come. */
   expired(call: Call): void {
     const waitedMs = Math.round(this.#options.timers.monotonicMs() - call.sentMs)
     const error = new StoreTimeoutError(
@@ -140,7 +140,6 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
     )
   }
 
-  /** The store has answered. */
   answered(call: Call, outcome: Outcome): void {
     const { part } = call
     if (call.isSettled) {
@@ -153,7 +152,6 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
     call.settle(outcome)
   }
 
-  /** The store could not be asked, or did not answer in time; or the caller has to hear of what it said. */
   failed(call: Call, error: unknown): void {
     if (call.isSettled) return
     const { part, request } = call
@@ -221,89 +219,3 @@ export class GuardedEngine implements AnsweringEngine, GuardedStore {
 }
 
 const isDebit = ({ op }: Check): boolean => op === Op.debit
-
-/** A request on its way to the store, and what settles it: the engine itself where it can. */
-class Call implements Waiter, Caller, DecideOptions, Deferred {
-  readonly request: readonly GuardedCheck[]
-  readonly part: GuardPart
-  readonly signal: AbortSignal | undefined
-  readonly caller: Caller = this
-  readonly deferred: Deferred = this
-  readonly promise: Promise<Outcome>
-  isSettled = false
-  /** The deadline has come, and no answer yet. */
-  isExpired = false
-  readonly sentMs: number
-  dueMs = 0
-  waitsFor: UnderWay | undefined = undefined
-  readonly #guard: GuardedEngine
-  #resolve: (outcome: Outcome | Promise<Outcome>) => void = () => {}
-
-  constructor(
-    request: readonly GuardedCheck[],
-    part: GuardPart,
-    guard: GuardedEngine,
-    signal: AbortSignal | undefined,
-    sentMs: number,
-  ) {
-    this.sentMs = sentMs
-    this.request = request
-    this.part = part
-    this.signal = signal
-    this.#guard = guard
-    this.promise = new Promise(resolve => {
-      this.#resolve = resolve
-    })
-  }
-
-  get isGone(): boolean {
-    return this.isSettled
-  }
-
-  settle(outcome: Outcome | Promise<Outcome>): void {
-    this.isSettled = true
-    this.waitsFor?.callerLeft()
-    this.#resolve(outcome)
-  }
-
-  resolve(outcome: Outcome): void {
-    this.#guard.answered(this, outcome)
-  }
-
-  reject(reason: unknown): void {
-    this.#guard.failed(this, reason)
-  }
-
-  expire(): void {
-    this.#guard.expired(this)
-  }
-}
-
-/** A probe on its way to the store: whether it was answered in time. */
-class Look implements Waiter, Caller {
-  readonly promise: Promise<boolean>
-  isSettled = false
-  dueMs = 0
-  waitsFor: UnderWay | undefined = undefined
-  readonly #resolve: (answered: boolean) => void
-
-  constructor() {
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    this.promise = promise
-    this.#resolve = resolve
-  }
-
-  get isGone(): boolean {
-    return this.isSettled
-  }
-
-  settle(answered: boolean): void {
-    this.isSettled = true
-    this.waitsFor?.callerLeft()
-    this.#resolve(answered)
-  }
-
-  expire(): void {
-    this.settle(false)
-  }
-}
