@@ -3,25 +3,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { RedisEngineOptions } from '../../src/engine/redis-engine.js'
 import { STORE_KINDS } from '../support/clients.js'
 import { connectServer } from '../support/connect.js'
-import { type RedisServer, startRedis } from '../support/redis-server.js'
-import { makeCertificates, type TlsCertificates } from '../support/tls-certificates.js'
+import { startTlsServers, type TlsServers } from '../support/tls-servers.js'
 
-let certificates: TlsCertificates
-/** Asks clients for no certificate. */
-let server: RedisServer
-/** Serves only clients with a certificate of its authority. */
-let mutual: RedisServer
+let servers: TlsServers
 
 beforeAll(async () => {
-  certificates = await makeCertificates()
-  server = await startRedis({ tls: port => certificates.serverArgs(port, 'do not ask') })
-  mutual = await startRedis({ tls: port => certificates.serverArgs(port, 'ask') })
+  servers = await startTlsServers()
 })
-afterAll(async () => {
-  await server.stop()
-  await mutual.stop()
-  await certificates.remove()
-})
+afterAll(() => servers.stop())
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -38,27 +27,27 @@ async function ready(store: RedisEngineOptions['store']): Promise<void> {
 
 describe.each(STORE_KINDS)('TLS by $name', ({ store }) => {
   test('to a server whose authority is given', async () => {
-    await ready(store({ port: server.tlsPort, tls: { ca: certificates.ca } }))
+    await ready(store({ port: servers.open.tlsPort, tls: { ca: servers.certificates.ca } }))
   })
 
   test('with a certificate of ours, where the server asks for one', async () => {
-    const { ca, clientCert: cert, clientKey: key } = certificates
-    await ready(store({ port: mutual.tlsPort, tls: { ca, cert, key } }))
-    await expect(ready(store({ port: mutual.tlsPort, tls: { ca } }))).rejects.toThrow(
+    const { ca, clientCert: cert, clientKey: key } = servers.certificates
+    await ready(store({ port: servers.mutual.tlsPort, tls: { ca, cert, key } }))
+    await expect(ready(store({ port: servers.mutual.tlsPort, tls: { ca } }))).rejects.toThrow(
       'give tls.cert and tls.key',
     )
   })
 
   test('to a host whose certificate has another name, which is given', async () => {
-    const { ca } = certificates
-    await ready(store({ port: server.tlsPort, tls: { ca, servername: 'localhost' } }))
+    const { ca } = servers.certificates
+    await ready(store({ port: servers.open.tlsPort, tls: { ca, servername: 'localhost' } }))
     await expect(
-      ready(store({ port: server.tlsPort, tls: { ca, servername: 'redis.test' } })),
+      ready(store({ port: servers.open.tlsPort, tls: { ca, servername: 'redis.test' } })),
     ).rejects.toThrow('give that as tls.servername')
   })
 
   test('an authority that is not known is told', async () => {
-    const refused = ready(store({ port: server.tlsPort, tls: {} }))
+    const refused = ready(store({ port: servers.open.tlsPort, tls: {} }))
     await expect(refused).rejects.toMatchObject({
       code: 'ERR_SLUICE_STORE_UNAVAILABLE',
       message: expect.stringContaining('give it as tls.ca'),
@@ -66,7 +55,7 @@ describe.each(STORE_KINDS)('TLS by $name', ({ store }) => {
   })
 
   test('a port that speaks only TLS is told', async () => {
-    await expect(ready(store({ port: server.tlsPort }))).rejects.toThrow(
+    await expect(ready(store({ port: servers.open.tlsPort }))).rejects.toThrow(
       'write rediss:// instead of redis://',
     )
   })
@@ -74,7 +63,7 @@ describe.each(STORE_KINDS)('TLS by $name', ({ store }) => {
 
 test('a port that speaks no TLS is told by every client', async () => {
   const attempts = STORE_KINDS.map(({ store }) =>
-    expect(ready(store({ port: server.port, tls: { ca: certificates.ca } }))).rejects.toThrow(
+    expect(ready(store({ port: servers.open.port, tls: { ca: servers.certificates.ca } }))).rejects.toThrow(
       'if the port speaks none, write redis:// instead of rediss://',
     ),
   )
@@ -83,8 +72,10 @@ test('a port that speaks no TLS is told by every client', async () => {
 
 test.each(STORE_KINDS)('a certificate that is none is told: by $name', async ({ store }) => {
   const ca = '-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----'
-  const key = certificates.clientKey
-  const refused = ready(store({ port: server.tlsPort, tls: { ca: certificates.ca, cert: ca, key } }))
+  const key = servers.certificates.clientKey
+  const refused = ready(
+    store({ port: servers.open.tlsPort, tls: { ca: servers.certificates.ca, cert: ca, key } }),
+  )
   await expect(refused).rejects.toMatchObject({
     code: 'ERR_SLUICE_STORE_UNAVAILABLE',
     message: expect.stringContaining('check tls.ca, tls.cert and tls.key'),
@@ -92,11 +83,11 @@ test.each(STORE_KINDS)('a certificate that is none is told: by $name', async ({ 
 })
 
 test('certificates may be given as the bytes of their files, several authorities as a list', async () => {
-  const { ca, clientCert, clientKey } = certificates.paths
+  const { ca, clientCert, clientKey } = servers.certificates.paths
   const tls = { ca: [readFileSync(ca)], cert: readFileSync(clientCert), key: readFileSync(clientKey) }
-  await ready({ url: `rediss://localhost:${mutual.tlsPort}`, tls })
+  await ready({ url: `rediss://localhost:${servers.mutual.tlsPort}`, tls })
 })
 
 test('a certificate may be left unchecked', async () => {
-  await ready({ url: `rediss://127.0.0.1:${server.tlsPort}`, tls: { rejectUnauthorized: false } })
+  await ready({ url: `rediss://127.0.0.1:${servers.open.tlsPort}`, tls: { rejectUnauthorized: false } })
 })

@@ -3,25 +3,15 @@ import type { Store } from '../../src/engine/engine-options.js'
 import { openEngine } from '../../src/engine/open-engine.js'
 import { consume, hourly } from '../support/checks.js'
 import { withoutNative } from '../support/native.js'
-import { type RedisServer, startRedis } from '../support/redis-server.js'
-import { makeCertificates, type TlsCertificates } from '../support/tls-certificates.js'
+import type { RedisServer } from '../support/redis-server.js'
+import { startTlsServers, type TlsServers } from '../support/tls-servers.js'
 
-let certificates: TlsCertificates
-/** Asks clients for no certificate. */
-let server: RedisServer
-/** Serves only clients with a certificate of its authority. */
-let mutual: RedisServer
+let servers: TlsServers
 
 beforeAll(async () => {
-  certificates = await makeCertificates()
-  server = await startRedis({ tls: port => certificates.serverArgs(port, 'do not ask') })
-  mutual = await startRedis({ tls: port => certificates.serverArgs(port, 'ask') })
+  servers = await startTlsServers()
 })
-afterAll(async () => {
-  await server.stop()
-  await mutual.stop()
-  await certificates.remove()
-})
+afterAll(() => servers.stop())
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -42,36 +32,41 @@ describe.skipIf(withoutNative !== undefined)('TLS natively', () => {
   const url = ({ tlsPort }: RedisServer, host = 'localhost') => `rediss://${host}:${tlsPort}`
 
   test('to a server whose authority is given, by the name of its certificate alone', async () => {
-    const { ca } = certificates
-    expect(await remaining({ url: url(server), tls: { ca } })).toBe(9)
-    expect(await remaining({ url: url(server), tls: { ca: [ca, Buffer.from(ca)] } })).toBe(8)
-    await expect(remaining({ url: url(server, '127.0.0.2'), tls: { ca } })).rejects.toMatchObject(unavailable)
+    const { ca } = servers.certificates
+    expect(await remaining({ url: url(servers.open), tls: { ca } })).toBe(9)
+    expect(await remaining({ url: url(servers.open), tls: { ca: [ca, Buffer.from(ca)] } })).toBe(8)
+    await expect(remaining({ url: url(servers.open, '127.0.0.2'), tls: { ca } })).rejects.toMatchObject(
+      unavailable,
+    )
   })
 
   test('with a certificate of ours, where the server asks for one', async () => {
-    const { ca, clientCert: cert, clientKey: key } = certificates
-    expect(await remaining({ url: url(mutual), tls: { ca, cert, key } })).toBe(9)
-    await expect(remaining({ url: url(mutual), tls: { ca } })).rejects.toMatchObject(unavailable)
+    const { ca, clientCert: cert, clientKey: key } = servers.certificates
+    expect(await remaining({ url: url(servers.mutual), tls: { ca, cert, key } })).toBe(9)
+    await expect(remaining({ url: url(servers.mutual), tls: { ca } })).rejects.toMatchObject(unavailable)
   })
 
   test('trusts whom Node trusts where no authority is given, and anybody only where that is said', async () => {
-    await expect(remaining(url(server))).rejects.toMatchObject(unavailable)
-    await expect(remaining(url(server))).rejects.toThrow(/certificate/)
-    expect(await remaining({ url: url(server), tls: { rejectUnauthorized: false } })).toBe(7)
+    await expect(remaining(url(servers.open))).rejects.toMatchObject(unavailable)
+    await expect(remaining(url(servers.open))).rejects.toThrow(/certificate/)
+    expect(await remaining({ url: url(servers.open), tls: { rejectUnauthorized: false } })).toBe(7)
   })
 
   test('a key that is none is told when the limiter is made, and not shown', () => {
-    const cert = certificates.clientCert
+    const cert = servers.certificates.clientCert
     const key = '-----BEGIN PRIVATE KEY-----\nhushed'
-    const open = () => openEngine({ store: { url: url(server), tls: { cert, key } }, native: 'require' })
+    const open = () =>
+      openEngine({ store: { url: url(servers.open), tls: { cert, key } }, native: 'require' })
     expect(open).toThrow('the native engine cannot ask this store: its settings cannot be used')
     expect(open).not.toThrow('hushed')
   })
 
   test('a certificate that is none is told by what is asked', async () => {
-    const key = certificates.clientKey
+    const key = servers.certificates.clientKey
     const cert = '-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----'
-    const { ca } = certificates
-    await expect(remaining({ url: url(mutual), tls: { ca, cert, key } })).rejects.toMatchObject(unavailable)
+    const { ca } = servers.certificates
+    await expect(remaining({ url: url(servers.mutual), tls: { ca, cert, key } })).rejects.toMatchObject(
+      unavailable,
+    )
   })
 })
