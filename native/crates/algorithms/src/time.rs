@@ -3,6 +3,11 @@
 /// 2020-01-01T00:00:00Z. Stored times of [`gcra`](crate::gcra()) are relative to it, so that eighths of a microsecond fit a double.
 pub const EPOCH_2020_US: f64 = 1_577_836_800_000_000.0;
 
+/// The earliest (1985) and the first too late (2053) instant the arithmetic is proved for, us.
+pub const NOW_MIN_US: f64 = 473_385_600_000_000.0;
+/// See [`NOW_MIN_US`].
+pub const NOW_END_US: f64 = 2_633_000_000_000_000.0;
+
 /// A stored time at most this far ahead of now is a clock that stepped back a little; farther ahead, it is repaired.
 pub const BACK_US: f64 = 10_000_000.0;
 

@@ -7,15 +7,12 @@ use crate::request::{Ask, CHECKS_MAX, Outcome, RequestError, Verdict, Verdicts};
 use crate::shard::{KeyName, Shard};
 use crate::transaction::{FEW, Transaction, decide_few};
 use foldhash::fast::RandomState;
-use sluice_algorithms::{Check, CounterParts, Op, Plan, Status, Step, WORDS_MAX};
+use sluice_algorithms::{Check, CounterParts, NOW_END_US, NOW_MIN_US, Op, Plan, Status, Step, WORDS_MAX};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 
-/// The earliest (1985) and the first too late (2053) instant the arithmetic is proved for, us.
-const NOW_MIN_US: f64 = 473_385_600_000_000.0;
-const NOW_END_US: f64 = 2_633_000_000_000_000.0;
 /// An odd number with its bits well mixed: one subject is elsewhere under each limit.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use sluice_algorithms::{EXACT_MAX, Op, Plan, Status};
+use sluice_algorithms::{EXACT_MAX, NOW_END_US, NOW_MIN_US, Op, Plan, Status};
 use smallvec::SmallVec;
 
 /// Checks of one request at most, as in the script.
@@ -108,10 +108,6 @@ impl Request {
         Ok(Self { checks: asks.iter().map(Check::from).collect(), now_us })
     }
 }
-
-/// The earliest (1985) and the first too late (2053) instant the arithmetic is proved for, us.
-pub(crate) const NOW_MIN_US: f64 = 473_385_600_000_000.0;
-pub(crate) const NOW_END_US: f64 = 2_633_000_000_000_000.0;
 
 fn is_exact(number: f64) -> bool {
     number.abs() < EXACT_MAX && number.fract() == 0.0

@@ -1,6 +1,6 @@
-use crate::ask::{NOW_END_US, NOW_MIN_US, Outcome, Verdict};
+use crate::ask::{Outcome, Verdict};
 use crate::block::VERSION;
-use sluice_algorithms::{EXACT_MAX, Status};
+use sluice_algorithms::{EXACT_MAX, NOW_END_US, NOW_MIN_US, Status};
 
 const HEADER_LENGTH: usize = 3;
 const NUMBERS_PER_CHECK: usize = 5;
