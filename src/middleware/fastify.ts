@@ -69,9 +69,9 @@ export function rateLimit<P extends PoliciesInput>(
     if (ruling === undefined) return true
     if (ruling === CLIENT_LEFT) return false
     ruling.attachTo(request, propertyName)
+    settleWhenFinished(ruling, reply.raw, reply)
     if (reply.sent) return ruling.refused === undefined
     ruling.writeFields((name, value) => reply.header(lowerCase(name), value))
-    settleWhenFinished(ruling, reply.raw, reply)
     const { refused } = ruling
     if (refused === undefined) return true
     if (handler === undefined) {

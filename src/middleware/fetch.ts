@@ -74,6 +74,7 @@ export function rateLimit<X extends unknown[], P extends PoliciesInput>(
           limit.config.handler === undefined
             ? new Response(refused.body, refusedResponse(refused))
             : await limit.config.handler(...args, refused)
+        if (ruling.settles) await ruling.settle(response)
         return withFields(response, fields)
       }
       const response = await handler(...args)

@@ -75,8 +75,10 @@ export function rateLimit<P extends PoliciesInput>(
       fields.push([name, value])
     })
     if (ruling.refused !== undefined) {
-      if (handler === undefined) return answer(c, ruling.refused)
-      return told(await handler(c, ruling.refused), fields)
+      const response =
+        handler === undefined ? answer(c, ruling.refused) : told(await handler(c, ruling.refused), fields)
+      if (ruling.settles) await ruling.settle(response)
+      return response
     }
     await next()
     const response = told(c.res, fields)

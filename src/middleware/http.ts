@@ -74,12 +74,12 @@ export function rateLimit<P extends PoliciesInput>(
     if (ruling !== undefined) {
       ruling.attachTo(req, propertyName)
       writeFields(ruling, res)
+      settleWhenFinished(ruling, res, res)
       if (ruling.refused !== undefined) {
         if (handler === undefined) answerRefused(ruling.refused, res)
         else await handler(req, res, ruling.refused)
         return
       }
-      settleWhenFinished(ruling, res, res)
     }
     await listener(req, res)
   }

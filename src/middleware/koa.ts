@@ -57,12 +57,12 @@ export function rateLimit<P extends PoliciesInput>(
     if (ruling === undefined) return next()
     ruling.attachTo(ctx.state, propertyName)
     writeFields(ruling, ctx.res)
+    settleWhenFinished(ruling, ctx.res, ctx)
     try {
       if (ruling.refused !== undefined) {
         await refuse(ctx, ruling.refused)
         return
       }
-      settleWhenFinished(ruling, ctx.res, ctx)
       await next()
     } catch (error) {
       keepFields(ruling, error)

@@ -117,11 +117,9 @@ export function rateLimitGuard<P extends PoliciesInput>(
     const response = responseOf(context)
     ruling.attachTo(requestOf(context), propertyName)
     if (!rawOf(response).headersSent) ruling.writeFields((name, value) => response.header(name, value))
+    settleWhenFinished(ruling, rawOf(response), response)
     const { refused } = ruling
-    if (refused === undefined) {
-      settleWhenFinished(ruling, rawOf(response), response)
-      return true
-    }
+    if (refused === undefined) return true
     if (handler !== undefined) await handler(context, refused)
     response.header('Content-Type', refused.contentType)
     throw new HttpException(payloadOf(refused), refused.statusCode)

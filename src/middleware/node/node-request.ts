@@ -35,7 +35,10 @@ export function settleWhenFinished<R>(
   raw: ServerResponse,
   response: R,
 ): void {
-  if (ruling.settles) raw.once('finish', () => void ruling.settle(response))
+  if (!ruling.settles) return
+  const settle = () => void ruling.settle(response)
+  if (raw.writableFinished) settle()
+  else raw.once('finish', settle)
 }
 
 /** Answers a refused request, unless something else has answered already. */

@@ -88,24 +88,47 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     if (skip !== undefined && (await skip(...args))) return undefined
     if (allow !== undefined || deny !== undefined) {
       const address = this.#address.find(args) ?? ''
-      if (deny?.has(address)) return this.#refuseForEver(args, 'forbidden', [])
+      if (deny?.has(address)) return this.#refuseForEver(args, lastingGround('forbidden', []))
       if (allow?.has(address)) return undefined
     }
-    const watching = new Settlement<A, R>(this.limiter, args)
     const items: Item<A, R>[] = []
     for (const check of checks) {
-      if (check.shadow) {
-        watching.add(check, this.#shadow.watch(check.policy, this.#watch(check, args), args))
-        continue
-      }
+      if (check.shadow) continue
       const item = await this.#itemOf(check, args)
       if (item === undefined) continue
-      if (item.limit === 0) return this.#refuseForEver(args, 'quota-exceeded', [item.policy])
       items.push(item)
+      if (item.limit === 0) break
     }
+    const watching = this.#watchAll(args)
+    try {
+      const ruling = await this.#ruleAll(items, watching, args)
+      if (ruling === CLIENT_LEFT) await watching.giveBack()
+      return ruling
+    } catch (error) {
+      // A request of which nothing is decided has no response to go by.
+      await watching.giveBack()
+      throw error
+    }
+  }
+
+  /** Begins what only watches. @returns what of it is to be settled, whatever becomes of the request */
+  #watchAll(args: A): Settlement<A, R> {
+    const watching = new Settlement<A, R>(this.limiter, args)
+    for (const check of this.config.checks) {
+      if (check.shadow) watching.add(check, this.#shadow.watch(check.policy, this.#watch(check, args), args))
+    }
+    return watching
+  }
+
+  async #ruleAll(items: readonly Item<A, R>[], watching: Settlement<A, R>, args: A): Promise<Ruled<A, R>> {
     const [first] = items
-    if (first === undefined)
+    if (first === undefined) {
       return watching.isEmpty ? undefined : new Ruling(undefined, undefined, undefined, watching)
+    }
+    const closed = items.find(({ limit }) => limit === 0)
+    if (closed !== undefined) {
+      return this.#refuseForEver(args, lastingGround('quota-exceeded', [closed.policy]), watching)
+    }
     try {
       const decision = await this.#checkOrWait(first, items, args)
       if (decision === undefined) return CLIENT_LEFT
@@ -114,7 +137,7 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     } catch (error) {
       if (!isSluiceError(error, 'ERR_SLUICE_COST_IMPOSSIBLE')) throw error
       const detail = `It costs ${error.cost}, and at most ${error.capacity} can ever pass at once.`
-      return this.#refuseForEver(args, 'quota-exceeded', [error.policy], detail)
+      return this.#refuseForEver(args, lastingGround('quota-exceeded', [error.policy], detail), watching)
     }
   }
 
@@ -128,7 +151,7 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     if (!decision.allowed) {
       const info = new RateLimitInfo(decision, nowMs())
       const refused = await refuse(decidedGround(decision), this.config, args)
-      return new Ruling(info, this.#writeFields, refused, undefined)
+      return new Ruling(info, this.#writeFields, refused, settlement)
     }
     const isHeldBack = decision.delayMs > 0 && this.config.maxWait === undefined
     if (isHeldBack && !(await this.#holdBack.untilItsTurn(decision, args))) return CLIENT_LEFT
@@ -193,9 +216,12 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     return item === undefined || item.limit === 0 ? undefined : this.#check(item)
   }
 
-  async #refuseForEver(args: A, ...ground: Parameters<typeof lastingGround>): Promise<Ruling<A, R>> {
-    const refused = await refuse(lastingGround(...ground), this.config, args)
-    return new Ruling(undefined, undefined, refused, undefined)
+  async #refuseForEver(
+    args: A,
+    ground: ReturnType<typeof lastingGround>,
+    settlement?: Settlement<A, R>,
+  ): Promise<Ruling<A, R>> {
+    return new Ruling(undefined, undefined, await refuse(ground, this.config, args), settlement)
   }
 }
 

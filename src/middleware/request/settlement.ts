@@ -52,6 +52,13 @@ export class Settlement<A extends readonly unknown[], R> {
     }
   }
 
+  /** Gives everything back: the request came to nothing, and has no response that tells. Never rejects. */
+  async giveBack(): Promise<void> {
+    const pending = this.#pending ?? []
+    this.#pending = undefined
+    for (const { check, decision } of pending) await this.#giveBack(check.policy, await decision)
+  }
+
   /** Of a decision over several policies, the part of one. */
   async #giveBack(policy: string, decision: Decision | undefined): Promise<void> {
     const charges = decision?.receipt?.charges.filter(charge => charge.policy === policy) ?? []

@@ -162,6 +162,23 @@ describe.each(Object.keys(FRAMEWORKS))('a limit in %s', framework => {
     expect(await statuses(3)).toEqual([200, 200, 429])
   })
 
+  test('settles what a policy that only watches has counted also of a request that another policy refuses', async () => {
+    const { limiter } = createTestLimiter({ policies: { live: '1/m', next: '5/m' } })
+    const key = () => 'everybody'
+    const counts = [true, false, true, false]
+    const countWhen = () => counts.shift() ?? false
+    await start({
+      limiter,
+      checks: [
+        { policy: 'live', key },
+        { policy: 'next', key, shadow: true, countWhen },
+      ],
+    })
+    expect(await statuses(4)).toEqual([200, 429, 429, 429])
+    expect(counts).toEqual([])
+    expect((await limiter.peek('next', 'everybody')).remaining).toBe(3)
+  })
+
   test('answers 500 when its key function throws, and lets nothing pass', async () => {
     await start({ limit: 5, windowMs: 60_000, keyThrows: true })
     expect(await statuses(2)).toEqual([500, 500])

@@ -112,6 +112,61 @@ describe('a policy that only watches', () => {
   })
 })
 
+describe('a policy that only watches, with a countWhen, counts nothing of a request', () => {
+  const policies = { live: '1/m', next: '5/m' } as const
+  const next = { policy: 'next', key: () => 'ann', shadow: true } as const
+
+  test('that another policy refuses, where its response says so', async () => {
+    const { limiter } = createTestLimiter({ policies })
+    const countWhen = ({ statusCode }: { readonly statusCode: number }) => statusCode < 400
+    for (const [cost, limit] of [
+      [2, 1],
+      [1, 0],
+    ] as const) {
+      const middleware = rateLimit({
+        limiter,
+        checks: [
+          { policy: 'live', key: () => 'ann', cost, limit: () => limit },
+          { ...next, countWhen },
+        ],
+      })
+      expect(await statuses(await listen(middleware(hello)), 1)).toEqual([429])
+      expect(middleware.shadow).toEqual({ next: { allowed: 1, refused: 0, failed: 0 } })
+    }
+    expect((await limiter.peek('next', 'ann')).remaining).toBe(5)
+  })
+
+  test('that comes to nothing because the limits fail', async () => {
+    const { limiter } = createTestLimiter({ policies })
+    const broken = { policy: 'live', key: () => 7 as unknown as string } as const
+    const limit = rateLimit({ limiter, checks: [{ ...next, countWhen: () => true }, broken] })
+    expect(await statuses(await listen(limit(hello)), 1)).toEqual([500])
+    expect(limit.shadow).toEqual({ next: { allowed: 1, refused: 0, failed: 0 } })
+    expect((await limiter.peek('next', 'ann')).remaining).toBe(5)
+  })
+
+  test('whose client leaves while it waits', async () => {
+    const { limiter } = createTestLimiter({ policies })
+    await limiter.check('live', 'ann')
+    const limit = rateLimit({
+      limiter,
+      checks: [
+        { policy: 'live', key: () => 'ann' },
+        { ...next, countWhen: () => true },
+      ],
+      maxWait: '5m',
+    })
+    const server = send(await listen(limit(hello)))
+    server.on('error', () => {})
+    server.end()
+    while (limiter.metrics().waiting === 0) await turn()
+    expect((await limiter.peek('next', 'ann')).remaining).toBe(4)
+    server.destroy()
+    while ((await limiter.peek('next', 'ann')).remaining === 4) await turn()
+    expect((await limiter.peek('next', 'ann')).remaining).toBe(5)
+  })
+})
+
 describe('what differs from request to request', () => {
   test('a cost is charged; of 0, nothing is checked; above what can ever pass, no waiting helps', async () => {
     const limit = rateLimit('5/m', { cost: req => Number(req.headers['x-cost']) })

@@ -22,6 +22,13 @@ import { rateLimitGuard, SkipRateLimit } from '../../../../src/middleware/nestjs
 import type { ShadowCounts } from '../../../../src/middleware/request/shadow.js'
 import type { DurationText } from '../../../../src/policy.js'
 
+interface SetupCheck {
+  readonly policy: string
+  readonly key: () => string
+  readonly shadow?: boolean
+  readonly countWhen?: () => boolean
+}
+
 /** What a story says of a limit, in words that every framework has. */
 export interface Setup {
   readonly limiter?: Limiter
@@ -41,6 +48,8 @@ export interface Setup {
   readonly trustProxy?: number
   /** Counts by this request header. */
   readonly keyHeader?: string
+  /** Several checks, of nothing that a framework has a word for. */
+  readonly checks?: readonly SetupCheck[]
   /** A function of the options throws. */
   readonly keyThrows?: boolean
   /** Leaves requests with this header alone. */
