@@ -15,6 +15,7 @@ import {
 import { STORE_SCHEMES, withoutSecrets } from '../redis/store-url.js'
 import type { Engine, SyncEngine } from './engine.js'
 import { isKeyValueStore, type KeyValueStore } from './key-value-store.js'
+import { assertMaxKeys } from './memory-keys.js'
 import { type NativeMode, readNativeMode } from './native-choice.js'
 
 /** A file of this process: its counters outlive it. */
@@ -132,10 +133,10 @@ function fileStoreProblem(issue: z.core.$ZodIssue): string {
     .join('; ')
 }
 
-/** What is wrong with an option of keys, in the words of the one who builds them. */
-function keyProblem(options: object): string | undefined {
+/** What is wrong with an option, in the words of who takes it. */
+function problemOf(take: () => unknown): string | undefined {
   try {
-    createKeyBuilder(options)
+    take()
     return undefined
   } catch (error) {
     if (error instanceof OptionError) return error.message.replace(/^\w+: /, '')
@@ -146,9 +147,9 @@ function keyProblem(options: object): string | undefined {
 /** The options that choose and set up an engine. */
 export const ENGINE_OPTIONS = {
   store: checked(storeProblem).optional(),
-  prefix: checked(prefix => keyProblem({ prefix })).optional(),
-  shards: checked(shards => keyProblem({ shards })).optional(),
-  maxKeys: z.int(ofType('a whole number of keys')).min(1, ofType('a whole number of at least 1')).optional(),
+  prefix: checked(prefix => problemOf(() => createKeyBuilder({ prefix } as object))).optional(),
+  shards: checked(shards => problemOf(() => createKeyBuilder({ shards } as object))).optional(),
+  maxKeys: checked(maxKeys => problemOf(() => assertMaxKeys(maxKeys))).optional(),
   native: checked(mode => {
     const read = readNativeMode(mode)
     return read instanceof Refusal ? read.message : undefined

@@ -1,5 +1,6 @@
 import type { Algorithm } from '../core/plan.js'
 import { OptionError } from '../errors.js'
+import { show } from '../policy/refusal.js'
 import type { Limit } from '../policy.js'
 import { KeyRows, ROW_CELLS } from './key-rows.js'
 import { Lifetimes } from './memory-lifetimes.js'
@@ -10,10 +11,10 @@ import { NONE } from './timing-wheel.js'
 
 /** As many rows as one typed array may be asked to hold: 1 GB. */
 const MAX_KEYS_LIMIT = 2 ** 24
-/** @throws OptionError when it is not an integer from 1 to 16,777,216 */
-export function assertMaxKeys(maxKeys: number): void {
-  if (Number.isInteger(maxKeys) && maxKeys >= 1 && maxKeys <= MAX_KEYS_LIMIT) return
-  throw new OptionError(`maxKeys: ${maxKeys} is not an integer from 1 to ${MAX_KEYS_LIMIT}`)
+/** @throws OptionError when it is not a whole number from 1 to 16,777,216 */
+export function assertMaxKeys(maxKeys: unknown): void {
+  if (Number.isInteger(maxKeys) && Number(maxKeys) >= 1 && Number(maxKeys) <= MAX_KEYS_LIMIT) return
+  throw new OptionError(`maxKeys: ${show(maxKeys)} is not a whole number from 1 to ${MAX_KEYS_LIMIT}`)
 }
 
 /** Ended keys that one call takes out at most, so that no call waits for a crowd of them. */

@@ -30,7 +30,8 @@ export interface LimiterOptions<P extends PoliciesInput = PoliciesInput>
 export const USAGE_OPTIONS = { trackUsage: option(readCount).optional() }
 
 const OPTIONS = z.strictObject({
-  policies: z.unknown(),
+  // Read apart, and told of there where it is missing.
+  policies: z.unknown().optional(),
   ...ENGINE_OPTIONS,
   ...GUARD_OPTIONS,
   ...WAITING_OPTIONS,

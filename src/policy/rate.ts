@@ -11,7 +11,8 @@ const EXAMPLES = `such as '100/m', '10/30s' or '1 per 259.2 s'`
 /** A rate string to units per us of window. */
 export function readRate(value: unknown): { limit: number; windowUs: number } | Refusal {
   if (typeof value === 'number') {
-    return new Refusal(`${value} is a number without a window; write a rate, such as '${value}/m'`)
+    const limit = Number.isSafeInteger(value) && value > 0 ? value : 100
+    return new Refusal(`${value} is a number without a window; write a rate, such as '${limit}/m'`)
   }
   if (typeof value !== 'string')
     return new Refusal(`${show(value)} is not a rate; write a limit and a window, ${EXAMPLES}`)

@@ -112,7 +112,7 @@ describe('an engine of 1,000 keys', () => {
 
 describe('maxKeys', () => {
   test.each([0, -1, 1.5, Number.NaN, 2 ** 25])('cannot be %d', maxKeys => {
-    expect(() => engineOf(maxKeys)).toThrow(`maxKeys: ${maxKeys} is not an integer from 1 to 16777216`)
+    expect(() => engineOf(maxKeys)).toThrow(`maxKeys: ${maxKeys} is not a whole number from 1 to 16777216`)
   })
 
   test('may be 1', () => {

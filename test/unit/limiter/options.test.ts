@@ -39,7 +39,7 @@ describe('options of createLimiter', () => {
         "  store: 'memroy' is no store; write 'memory', 'file:PATH', 'redis://host:6379', 'redis+cluster://…' or 'redis+sentinel://…', or give options, a client of ioredis, iovalkey or node-redis, a store with 'get', 'set' and 'delete', or an engine; did you mean 'memory'?",
         "  prefix: 'a{b}' cannot stand before keys; use up to 128 letters, digits and _ - . : / @ (braces would choose the slot in a cluster)",
         '  shards: 3 is not a power of two from 1 to 1024; leave it out for 32',
-        '  maxKeys: 0 is not a whole number of at least 1',
+        '  maxKeys: 0 is not a whole number from 1 to 16777216',
         "  clock: a function is not a clock, an object with a method 'nowUs'",
         "  deadline: 100 is a number without a unit; write it as text with one, such as '100s' or '100ms'",
         "  onStoreFailure: 'opne' is unknown; accepted are local, open, closed; did you mean 'open'?",
@@ -78,8 +78,18 @@ describe('options of createLimiter', () => {
     [{ policies, shards: '64' }, "shards: '64' is not a power of two"],
     [{ policies, prefix: 5 }, 'prefix: 5 cannot stand before keys'],
     [{ policies, maxKeys: 1.5 }, 'maxKeys: 1.5 is not a whole number'],
+    [
+      { policies, maxKeys: 2 ** 24 + 1, shards: 3 },
+      'maxKeys: 16777217 is not a whole number from 1 to 16777216',
+    ],
   ])('refuse %j', (options, message) => {
     expect(messageOf(options)).toContain(message)
+  })
+
+  it('are told once that there are no policies', () => {
+    expect(messageOf({})).toBe(
+      "policies: undefined is not an object of policies by name, such as { perUser: '100/m' }",
+    )
   })
 
   it('take an engine of the user', async () => {

@@ -26,7 +26,9 @@ describe('what is no rate is refused in words that tell the way out', () => {
   const notARate = `is not a rate; write a limit and a window, such as '100/m', '10/30s' or '1 per 259.2 s'`
   const wholeLimit = `a limit is a whole number of at least 1 (for less than 1 per window, write a longer window)`
   it.each([
-    [100, `100 is a number without a window; write a rate, such as '100/m'`],
+    [60, `60 is a number without a window; write a rate, such as '60/m'`],
+    [-0.5, `-0.5 is a number without a window; write a rate, such as '100/m'`],
+    [Number.NaN, `NaN is a number without a window; write a rate, such as '100/m'`],
     [true, `true ${notARate}`],
     ['', `'' ${notARate}`],
     ['100', `'100' ${notARate}`],
