@@ -46,6 +46,8 @@ pub fn all_plans() -> [(&'static str, Plan); 8] {
         spread_burst: 0.0,
         debt_limit,
     };
+    // Windows so short that after the first moments there is a window before, of which the count fades; the largest limit.
+    let counter = SlidingCounterPlan { limit: 134_217_728.0, window_us: 250_000.0, debt_limit: 134_217_728.0 };
     // 1,024 steps in a window.
     let log = SlidingWindowPlan { limit, window_us, debt_limit, resolution_us: 3_515_625.0 };
     [
@@ -53,7 +55,7 @@ pub fn all_plans() -> [(&'static str, Plan); 8] {
         ("fixed_window", Plan::FixedWindow(fixed)),
         ("token_bucket", Plan::TokenBucket(bucket)),
         ("leaky_bucket", Plan::LeakyBucket(bucket)),
-        ("sliding_counter", Plan::SlidingCounter(SlidingCounterPlan { limit, window_us, debt_limit })),
+        ("sliding_counter", Plan::SlidingCounter(counter)),
         ("sliding_window", Plan::SlidingWindow(log)),
         ("quota", Plan::Quota(quota)),
         ("concurrency", Plan::Concurrency(ConcurrencyPlan { limit: 10.0, lease_us: 60e6 })),

@@ -49,7 +49,9 @@ pub use plan::{
     SlidingCounterPlan, SlidingWindowPlan,
 };
 pub use quota::{QuotaState, quota};
-pub use sliding_counter::{CounterParts, SlidingCounterState, sliding_counter, sliding_counter_by};
+pub use sliding_counter::{
+    CounterParts, SlidingCounterState, sliding_counter, sliding_counter_by, sliding_counter_in_window,
+};
 pub use sliding_window::{LogChange, WindowLog, sliding_window};
 pub use step::{Check, Op, Status, Step, Write};
 pub use time::{BACK_US, EPOCH_2020_US, EXACT_MAX, GRANULE_US, NOW_END_US, NOW_MIN_US};

@@ -35,6 +35,16 @@ pub(crate) fn fdiv(a: f64, b: f64) -> f64 {
     floor_by(WHOLE_FROM, a / b)
 }
 
+/// floor(a / b) for a whole a >= 0 with a + 1 <= 2^51 and a whole b >= 1, of which the reciprocal is given, rounded as a
+/// division does; takes half as long as `fdiv`.
+///
+/// (a + 1/2) / b is 1 / 2b or more away from any whole number. The reciprocal and the product are rounded by 2^-53 of their
+/// size at most, both together by less than (a + 1/2) / b * (2^-52 + 2^-106), and that is less than 1 / 2b.
+#[inline(always)]
+pub(crate) fn fdiv_by_reciprocal(a: f64, per_b: f64) -> f64 {
+    ((a + 0.5) * per_b - 0.5 + 1.5 * WHOLE_FROM) - 1.5 * WHOLE_FROM
+}
+
 /// floor(ticks / GRANULE_TICKS), of an instant before 2020 too.
 #[inline(always)]
 pub(crate) fn granule_of(ticks: f64) -> f64 {
@@ -87,6 +97,28 @@ mod tests {
             assert_eq!((fdiv(a, b), cdiv(a, b)), (down, up), "{a} / {b}");
         }
         assert!(fdiv(f64::NAN, 8.0).is_nan());
+    }
+
+    #[test]
+    fn a_reciprocal_divides_as_a_division_does() {
+        let most = WHOLE_FROM / 2.0 - 1.0;
+        let mut state = 7_u64;
+        let mut draw = |below: f64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            // Of every size, and often of the largest.
+            (((state >> 11) >> ((state & 15) * 3)) as f64).min(below - 1.0)
+        };
+        for _ in 0..1_000_000 {
+            let b = 1.0 + draw(16_777_216.0);
+            let quotient = draw(floor_by(WHOLE_FROM, most / b));
+            // Where it is nearest to a whole number, and anywhere.
+            for a in [quotient * b, quotient * b + (b - 1.0), (quotient + 1.0) * b, quotient * b + draw(b)] {
+                assert_eq!(fdiv_by_reciprocal(a, 1.0 / b), fdiv(a, b), "{a} / {b}");
+            }
+        }
+        for (a, b) in [(most, 1.0), (most, 3.0), (most, 16_777_215.0), (134_217_728.0 * 16_777_214.0, 16_777_215.0)] {
+            assert_eq!(fdiv_by_reciprocal(a, 1.0 / b), fdiv(a, b), "{a} / {b}");
+        }
     }
 
     #[test]

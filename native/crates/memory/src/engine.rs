@@ -122,10 +122,16 @@ impl<C: Clock> MemoryEngine<C> {
     /// apart, and without a call, so that nothing has to be kept for after it.
     #[inline(never)]
     fn decide_quickly(&self, plan: &impl Quick, ask: &Ask<'_>, hash: u64, now: f64) -> Verdict {
-        if ask.subject.len() <= WORDS_MAX
+        if ask.op == Op::Consume
+            && ask.subject.len() <= WORDS_MAX
             && let Some(mut shard) = self.shard(hash).try_lock()
             && !shard.is_due(now)
-            && let Some(step) = in_place::decide_quickly(&mut shard, &KeyName::of(ask, hash), plan, ask.check(now))
+            && let Some(step) = in_place::decide_quickly(
+                &mut shard,
+                &KeyName::of(ask, hash),
+                plan,
+                Check { op: Op::Consume, ..ask.check(now) },
+            )
         {
             return step.into();
         }

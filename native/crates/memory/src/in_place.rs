@@ -4,9 +4,9 @@
 use crate::request::{Ask, Verdicts};
 use crate::shard::{KeyName, Shard};
 use sluice_algorithms::{
-    BucketPlan, Check, ConcurrencyPlan, CounterParts, FixedWindowPlan, GcraPlan, Op, Plan, QuotaPlan,
+    BucketPlan, Check, ConcurrencyPlan, CounterParts, FixedWindowPlan, GcraPlan, Op, Plan, QuotaPlan, QuotaState,
     SlidingCounterPlan, SlidingCounterState, SlidingWindowPlan, Status, Step, WORDS_MAX, Write, concurrency,
-    fixed_window, gcra, quota, sliding_counter_by, sliding_window, token_bucket,
+    fixed_window, gcra, quota, sliding_counter_by, sliding_counter_in_window, sliding_window, token_bucket,
 };
 
 /// Numbers of the largest state of fixed size.
@@ -49,34 +49,54 @@ fn sliding_counter_in_parts(state: &mut Option<SlidingCounterState>, by: &InPart
     sliding_counter_by(state, by.plan, by.parts, check)
 }
 
+#[inline(always)]
+fn sliding_counter_quickly(state: &mut Option<SlidingCounterState>, by: &InParts<'_>, check: Check) -> Option<Step> {
+    sliding_counter_in_window(state, by.plan, by.parts, check)
+}
+
+#[inline(always)]
+fn quota_quickly(state: &mut Option<QuotaState>, plan: &QuotaPlan, check: Check) -> Option<Step> {
+    // What is spread takes a long division.
+    if plan.spread { None } else { Some(quota(state, plan, check)) }
+}
+
 macro_rules! counting {
-    ($($plan:ty: $algorithm:path, $numbers:literal $(, unless $field:ident)?;)+) => {$(
+    (@run $algorithm:path, $state:ident, $plan:ident, $check:expr) => {
+        Some($algorithm($state, $plan, $check))
+    };
+    (@run $algorithm:path | $quickly:path, $state:ident, $plan:ident, $check:expr) => {
+        $quickly($state, $plan, $check)
+    };
+    ($($plan:ty: $algorithm:path $(| $quickly:path)?, $numbers:literal;)+) => {$(
         impl Counting<$numbers> for $plan {
             #[inline(always)]
             fn count(&self, state: &mut Option<[f64; $numbers]>, check: Check) -> Option<Step> {
-                $(
-                    if self.$field {
-                        return None;
-                    }
-                )?
                 // A version of the algorithm for what nearly every check asks.
-                Some(match check.op {
-                    Op::Consume => $algorithm(state, self, Check { op: Op::Consume, ..check }),
-                    _ => $algorithm(state, self, check),
-                })
+                match check.op {
+                    Op::Consume => {
+                        counting!(@run $algorithm $(| $quickly)?, state, self, Check { op: Op::Consume, ..check })
+                    }
+                    _ => counting!(@run $algorithm $(| $quickly)?, state, self, check),
+                }
             }
         }
 
         impl Quick for $plan {
             #[inline(always)]
             fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check) -> Option<Step> {
-                let mut state = Some(shard.keys.numbers(key));
+                let mut row = shard.keys.row_mut(key)?;
+                let mut state = Some(row.numbers());
                 let step = self.count(&mut state, check)?;
                 if let (Some(numbers), true) = (state, step.write != Write::None) {
-                    if !settle_quickly(shard, key, step.write, check.now) {
+                    if shard.lifetimes.is_set_apart(key) {
                         return None;
                     }
-                    shard.keys.change_numbers(key, numbers);
+                    if let Write::Expire(ttl_us) = step.write
+                        && !row.extend(check.now + ttl_us)
+                    {
+                        return None;
+                    }
+                    row.change(numbers);
                 }
                 Some(step)
             }
@@ -101,8 +121,8 @@ counting!(
     GcraPlan: gcra, 1;
     FixedWindowPlan: fixed_window, 3;
     BucketPlan: token_bucket, 5;
-    InParts<'_>: sliding_counter_in_parts, 4;
-    QuotaPlan: quota, 3, unless spread;
+    InParts<'_>: sliding_counter_in_parts | sliding_counter_quickly, 4;
+    QuotaPlan: quota | quota_quickly, 3;
 );
 
 impl Quick for SlidingWindowPlan {

@@ -37,6 +37,50 @@ impl Slot {
     fn limit(&self) -> usize {
         (self.tag >> 32) as usize
     }
+
+    /// Moves the end of a key that is not blocked to a later instant, which the timing wheel need not be told. False: it is
+    /// an earlier one, and nothing was done.
+    #[inline(always)]
+    fn extend(&mut self, end_us: f64) -> bool {
+        let is_later = end_us >= self.end;
+        if is_later {
+            self.end = end_us;
+        }
+        is_later
+    }
+}
+
+/// The place of a state of N numbers, and of its end.
+pub(crate) struct RowMut<'a, const N: usize> {
+    slot: &'a mut Slot,
+    /// Empty for a state of one number.
+    rest: &'a mut [f64],
+}
+
+impl<const N: usize> RowMut<'_, N> {
+    #[inline(always)]
+    pub fn numbers(&self) -> [f64; N] {
+        let mut numbers = [0.0; N];
+        if let Some((first, others)) = numbers.split_first_mut() {
+            *first = self.slot.first;
+            others.iter_mut().zip(&*self.rest).for_each(|(number, stored)| *number = *stored);
+        }
+        numbers
+    }
+
+    #[inline(always)]
+    pub fn change(&mut self, numbers: [f64; N]) {
+        if let Some((first, others)) = numbers.split_first() {
+            self.slot.first = *first;
+            self.rest.iter_mut().zip(others).for_each(|(stored, number)| *stored = *number);
+        }
+    }
+
+    /// See [`Slot::extend`].
+    #[inline(always)]
+    pub fn extend(&mut self, end_us: f64) -> bool {
+        self.slot.extend(end_us)
+    }
 }
 
 /// A block on a key, and when the state under it ends: 0 when there is none.
@@ -125,17 +169,10 @@ impl Keys {
         slot.end = end_us;
     }
 
-    /// Moves the end of a key that is not blocked to a later instant, which the timing wheel need not be told. False: it is
-    /// an earlier one, and nothing was done.
+    /// See [`Slot::extend`].
     #[inline(always)]
     pub fn extend(&mut self, key: u32, end_us: f64) -> bool {
-        self.slots.get_mut(key as usize).is_some_and(|slot| {
-            let is_later = end_us >= slot.end;
-            if is_later {
-                slot.end = end_us;
-            }
-            is_later
-        })
+        self.slots.get_mut(key as usize).is_some_and(|slot| slot.extend(end_us))
     }
 
     pub fn set_block(&mut self, key: u32, block: Block) {
@@ -162,14 +199,19 @@ impl Keys {
         numbers
     }
 
-    /// Changes the numbers of a state that is there.
+    /// Where the numbers of a state stand that is there.
     #[inline(always)]
+    pub fn row_mut<const N: usize>(&mut self, key: u32) -> Option<RowMut<'_, N>> {
+        let slot = self.slots.get_mut(key as usize)?;
+        let rest: &mut [f64] = if N > 1 { self.rest.get_mut(key as usize)? } else { &mut [] };
+        Some(RowMut { slot, rest })
+    }
+
+    /// Changes the numbers of a state that is there.
+    #[inline]
     pub fn change_numbers<const N: usize>(&mut self, key: u32, numbers: [f64; N]) {
-        if let (Some(slot), Some((first, others))) = (self.slots.get_mut(key as usize), numbers.split_first()) {
-            slot.first = *first;
-            if let (false, Some(rest)) = (others.is_empty(), self.rest.get_mut(key as usize)) {
-                rest.iter_mut().zip(others).for_each(|(stored, number)| *stored = *number);
-            }
+        if let Some(mut row) = self.row_mut(key) {
+            row.change(numbers);
         }
     }
 

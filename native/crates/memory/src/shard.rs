@@ -22,7 +22,7 @@ impl KeyTimes for Keys {
 pub(crate) struct Shard {
     index: Index,
     pub keys: Keys,
-    lifetimes: Lifetimes,
+    pub lifetimes: Lifetimes,
     free: Vec<u32>,
     /// Keys held, those included that have ended and were not taken out yet.
     pub size: usize,
