@@ -1,5 +1,6 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
 import { isSluiceError } from '../errors.js'
+import { tellableWords, withoutNames } from './words.js'
 
 /** What everything that tells events can tell of. */
 export interface WarningEvents {
@@ -7,10 +8,16 @@ export interface WarningEvents {
   warning: { readonly message: string; readonly error: unknown }
 }
 
-/** A warning of the process, with the code of the error if it is one of Sluice. */
+/**
+ * A warning of the process, with what may be told of an error and its code if it is one of Sluice. Everybody reads those: no
+ * subject and no key is in them, neither in the words of an error nor in a message that has them.
+ */
 export function warnProcess(message: string, error: unknown): void {
   const code = isSluiceError(error) ? { code: error.code } : {}
-  process.emitWarning(message, { type: 'SluiceWarning', ...code })
+  const told = withoutNames(message, error)
+  const words = error === undefined || told !== message ? '' : tellableWords(error)
+  const isTold = words === '' || told.includes(words)
+  process.emitWarning(isTold ? told : `${told}: ${words}`, { type: 'SluiceWarning', ...code })
 }
 
 /** Channels of the process for the events of one kind of thing: `<prefix><event>`. */

@@ -4,6 +4,7 @@ import { Refusal, show } from '../policy/refusal.js'
 import { option } from '../policy/schema.js'
 import { readFlag } from '../policy/values.js'
 import { type Emitter, type WarningEvents, warnProcess } from './emitter.js'
+import { withoutNames } from './words.js'
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 type Level = (typeof LEVELS)[number]
@@ -74,7 +75,7 @@ export class EventLog {
       return [
         'warn',
         error === undefined ? {} : { error: this.error(error) },
-        this.#withoutWords(message, error),
+        this.#sentenceOf(message, error),
       ]
     })
   }
@@ -87,15 +88,11 @@ export class EventLog {
     if (this.namesSubjects) return { name, ...code, message }
     // What is wrong with a subject, is told by showing it.
     if (!isSluiceError(error) || error instanceof SubjectError) return { name, ...code }
-    return { name, ...code, message: this.#withoutWords(message, error) }
+    return { name, ...code, message: withoutNames(message, error) }
   }
 
-  /** A sentence without what an error adds to it that may name somebody: a key, or the words of an error that is not ours. */
-  #withoutWords(message: string, error: unknown): string {
-    if (this.namesSubjects || !(error instanceof Error)) return message
-    const hidden = isSluiceError(error) ? Reflect.get(error, 'key') : error.message
-    const isHidden = typeof hidden === 'string' && hidden !== ''
-    return isHidden ? message.replaceAll(hidden, '…') : message
+  #sentenceOf(message: string, error: unknown): string {
+    return this.namesSubjects ? message : withoutNames(message, error)
   }
 
   #write(level: Level, fields: object, message: string): void {

@@ -92,7 +92,7 @@ export function rateLimit<P extends PoliciesInput>(
 
 /** There is no framework to tell, and a promise that nobody waits for would end the process. */
 function fail(res: ServerResponse, error: unknown): void {
-  warnProcess(`a request failed: ${error instanceof Error ? error.message : String(error)}`, error)
+  warnProcess('a request failed', error)
   if (res.headersSent) {
     res.destroy()
     return

@@ -4,6 +4,7 @@ import { isSluiceError } from '../../errors.js'
 import { warnProcess } from '../../events.js'
 import { AtOnce } from '../../limiter/at-once.js'
 import type { Limiter } from '../../limiter/types.js'
+import { show } from '../../policy/refusal.js'
 import { Waits } from '../headers/backpressure.js'
 import type { ShadowCounts } from '../request/shadow.js'
 import { ANONYMOUS, defaultSubject, HANDSHAKE, type McpExtra, type McpRequest } from './mcp-call.js'
@@ -99,7 +100,10 @@ export class McpLimit {
       if (isSluiceError(error, 'ERR_SLUICE_COST_IMPOSSIBLE'))
         return { refusal: impossible(error, this.#signal) }
       // Nobody passes because a limit failed.
-      warnProcess(`limitMcp: a request of ${request.method} could not be counted and was refused`, error)
+      warnProcess(
+        `limitMcp: a request of ${show(request.method)} could not be counted and was refused`,
+        error,
+      )
       return { refusal: unavailable() }
     }
   }

@@ -1,6 +1,7 @@
 import type { Receipt } from '../../decision.js'
 import { warnProcess } from '../../events.js'
 import type { Limiter } from '../../limiter/types.js'
+import { show } from '../../policy/refusal.js'
 import type { McpExtra, McpRequest } from './mcp-call.js'
 import type { McpEnded, McpLimitOptions } from './mcp-options.js'
 
@@ -21,7 +22,7 @@ export class McpSettlement {
     try {
       if (await this.#countWhen(ended, request, extra)) return
     } catch (error) {
-      warnProcess(`limitMcp: 'countWhen' failed, and a request of ${request.method} counts`, error)
+      warnProcess(`limitMcp: 'countWhen' failed, and a request of ${show(request.method)} counts`, error)
       return
     }
     // What cannot be given back, the limiter tells as `error`.

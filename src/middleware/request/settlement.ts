@@ -42,10 +42,7 @@ export class Settlement<A extends readonly unknown[], R> {
       try {
         if (await check.countWhen?.(response, ...this.#args)) continue
       } catch (error) {
-        warnProcess(
-          `countWhen of policy '${check.policy}' failed, so the request counts: ${String(error)}`,
-          error,
-        )
+        warnProcess(`countWhen of policy '${check.policy}' failed, so the request counts`, error)
         continue
       }
       await this.#giveBack(check.policy, await decision)

@@ -49,7 +49,7 @@ export class Shadow<A extends readonly unknown[]> {
     try {
       this.#onShadow?.({ ...decision.toJSON(), source: 'shadow' }, ...args)
     } catch (error) {
-      warnProcess(`onShadow of policy '${policy}' failed: ${String(error)}`, error)
+      warnProcess(`onShadow of policy '${policy}' failed`, error)
     }
     return decision
   }

@@ -67,7 +67,7 @@ describe('a limiter with a logger of pino', () => {
       '40 limits are counted in a store of get and set, which is not safe for several processes',
       '20 allowed',
       '20 refused',
-      "40 a listener of 'decision' failed: …",
+      "40 a listener of 'decision' failed: Error at ",
       '20 a call waited',
       '40 a call failed',
       '40 a lease ended before it was released',
@@ -105,7 +105,10 @@ test('a logger that throws breaks no call', async () => {
   const warned = new Promise<Error>(resolve => process.once('warning', resolve))
   const limiter = createLimiter({ policies: POLICIES, logger })
   expect((await limiter.check('api', SUBJECT)).allowed).toBe(true)
-  expect(await warned).toMatchObject({ name: 'SluiceWarning', message: 'the logger failed' })
+  expect(await warned).toMatchObject({
+    name: 'SluiceWarning',
+    message: expect.stringMatching(/^the logger failed: Error at /),
+  })
   await limiter.close()
 })
 
