@@ -2,23 +2,23 @@
 import { z } from 'zod'
 import { type Finding, projectFiles, readText } from '../files.ts'
 
-const ERROR_CODE = /'(ERR_SLUICE_[A-Z_]+)'/g
+const CODE = /'((?:ERR|WARN)_SLUICE_[A-Z_]+)'/g
 const packageFile = z.object({
   dependencies: z.record(z.string(), z.string()).default({}),
   devDependencies: z.record(z.string(), z.string()).default({}),
 })
 
-/** Every error code has a section in docs/errors.md, and every section there is of a code that exists. */
+/** Every code of an error or a warning has a section in docs/errors.md, and every section there is of a code that exists. */
 export function checkErrorCodes(): Finding[] {
   const page = 'docs/errors.md'
   const codes = new Set(
-    projectFiles('src/errors.ts', 'src/errors/*.ts').flatMap(path =>
-      [...readText(path).matchAll(ERROR_CODE)].map(match => match[1] ?? ''),
+    projectFiles('src/errors.ts', 'src/events/*.ts').flatMap(path =>
+      [...readText(path).matchAll(CODE)].map(match => match[1] ?? ''),
     ),
   )
   if (projectFiles(page).length === 0) return [{ place: page, problem: 'is missing.' }]
   const sections = new Set(
-    [...readText(page).matchAll(/^#{2,}\s.*?(ERR_SLUICE_[A-Z_]+)/gm)].map(match => match[1] ?? ''),
+    [...readText(page).matchAll(/^#{2,}\s.*?((?:ERR|WARN)_SLUICE_[A-Z_]+)/gm)].map(match => match[1] ?? ''),
   )
   return [
     ...[...codes.difference(sections)].map(code => ({ place: page, problem: `has no section for ${code}.` })),

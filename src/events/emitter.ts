@@ -8,16 +8,22 @@ export interface WarningEvents {
   warning: { readonly message: string; readonly error: unknown }
 }
 
+/** Codes of warnings that tell of no error: each has a section in `docs/errors.md`. */
+export type WarningCode = 'WARN_SLUICE_COUNTED_TWICE'
+
 /**
  * A warning of the process, with what may be told of an error and its code if it is one of Sluice. Everybody reads those: no
  * subject and no key is in them, neither in the words of an error nor in a message that has them.
  */
-export function warnProcess(message: string, error: unknown): void {
-  const code = isSluiceError(error) ? { code: error.code } : {}
+export function warnProcess(message: string, error: unknown, warningCode?: WarningCode): void {
+  const code = isSluiceError(error) ? error.code : warningCode
   const told = withoutNames(message, error)
   const words = error === undefined || told !== message ? '' : tellableWords(error)
   const isTold = words === '' || told.includes(words)
-  process.emitWarning(isTold ? told : `${told}: ${words}`, { type: 'SluiceWarning', ...code })
+  process.emitWarning(isTold ? told : `${told}: ${words}`, {
+    type: 'SluiceWarning',
+    ...(code !== undefined && { code }),
+  })
 }
 
 /** Channels of the process for the events of one kind of thing: `<prefix><event>`. */

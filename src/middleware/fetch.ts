@@ -68,7 +68,10 @@ export function rateLimit<X extends unknown[], P extends PoliciesInput>(
       const fields: [string, string][] = []
       ruling.writeFields((name, value) => fields.push([name, value]))
       const { info, refused } = ruling
-      if (info !== undefined) decided.set(args[0], info)
+      if (info !== undefined) {
+        info.replaces(decided.get(args[0]))
+        decided.set(args[0], info)
+      }
       if (refused !== undefined) {
         const response =
           limit.config.handler === undefined

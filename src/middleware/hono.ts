@@ -68,7 +68,10 @@ export function rateLimit<P extends PoliciesInput>(
       await next()
       return undefined
     }
-    c.set(propertyName, ruling.info)
+    if (ruling.info !== undefined) {
+      ruling.info.replaces(c.get(propertyName))
+      c.set(propertyName, ruling.info)
+    }
     const fields: [string, string][] = []
     ruling.writeFields((name, value) => {
       c.header(name, value)

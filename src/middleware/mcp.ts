@@ -1,8 +1,8 @@
 /** `sluice/mcp`: limits for servers of the Model Context Protocol, by its official SDK (`docs/mcp.md`). */
-import { OptionError } from '../errors.js'
 import type { Limiter } from '../limiter/types.js'
 import type { PoliciesInput } from '../policy.js'
 import type { McpExtra, McpRequest } from './mcp/mcp-call.js'
+import { type Guard, McpGuards } from './mcp/mcp-guards.js'
 import { McpLimit } from './mcp/mcp-limit.js'
 import { assertMcpOptions, type McpEnded, type McpLimitOptions, type McpRate } from './mcp/mcp-options.js'
 import type { McpRefusal } from './mcp/mcp-refusal.js'
@@ -32,14 +32,6 @@ export interface LimitedMcp extends AsyncDisposable {
 /** Is it a rate, and not options? */
 const isRate = (given: unknown): given is McpRate => typeof given === 'string' || Array.isArray(given)
 
-type Handler = (request: McpRequest, extra: McpExtra) => Promise<unknown>
-
-/** What is used of the SDK's `Server`. Its handlers are looked up by method when a request comes. */
-interface SdkServer {
-  readonly _requestHandlers: Map<string, Handler>
-  fallbackRequestHandler?: Handler | undefined
-}
-
 /**
  * Limits the requests of a server: `limitMcp(server, { tools: { search: '10/m', 'db_*': '2/s' } })`. Before or after its tools are
  * registered, and before or after it is connected. A refused request does not reach its handler. `limitMcp(server, '60/m')` is that of
@@ -54,20 +46,18 @@ export function limitMcp<P extends PoliciesInput>(
   // From here on a policy is one of any names: that they are the limiter's was the compiler's affair.
   const options = (isRate(given) ? { tools: { '*': given } } : given) as unknown as McpLimitOptions
   assertMcpOptions(options)
-  const sdk = sdkServerOf(server)
+  const guards = McpGuards.of(server)
   const limit = new McpLimit(options)
   const asToolResult = options.refusal === 'tool-result'
 
-  const guarded =
-    (handler: Handler): Handler =>
-    async (request, extra) => {
-      const { refusal, heldBack, settlement } = await limit.decide(request, extra)
-      if (refusal !== undefined) return answer(refusal, asToolResult && request.method === 'tools/call')
-      const answering = handler(request, extra)
-      const result = settlement === undefined ? answering : settled(settlement, answering, request, extra)
-      return heldBack === undefined ? result : withMeta(await result, heldBack)
-    }
-  guardHandlers(sdk, guarded)
+  const handle: Guard['handle'] = async (request, extra, next) => {
+    const { refusal, heldBack, settlement } = await limit.decide(request, extra)
+    if (refusal !== undefined) return answer(refusal, asToolResult && request.method === 'tools/call')
+    const answering = next()
+    const result = settlement === undefined ? answering : settled(settlement, answering, request, extra)
+    return heldBack === undefined ? result : withMeta(await result, heldBack)
+  }
+  guards.add({ countsBy: limit.countsBy, watches: options.shadow === true, handle })
 
   return {
     limiter: limit.limiter,
@@ -110,39 +100,3 @@ const withMeta = (result: unknown, told: object): unknown =>
   typeof result === 'object' && result !== null
     ? { ...result, _meta: { ...Reflect.get(result, '_meta'), 'sluice/backpressure': told } }
     : result
-
-/**
- * Puts a guard before every handler, those that are set later included. A wrapper around a tool's callback would be too
- * late: what it throws becomes a result, and the arguments have been looked at by then.
- */
-function guardHandlers(sdk: SdkServer, guarded: (handler: Handler) => Handler): void {
-  const handlers = sdk._requestHandlers
-  const set = handlers.set.bind(handlers)
-  handlers.set = (method, handler) => set(method, guarded(handler))
-  // Those that are there pass no other guard anew.
-  for (const [method, handler] of [...handlers]) Map.prototype.set.call(handlers, method, guarded(handler))
-
-  let fallback = sdk.fallbackRequestHandler && guarded(sdk.fallbackRequestHandler)
-  Object.defineProperty(sdk, 'fallbackRequestHandler', {
-    configurable: true,
-    enumerable: true,
-    get: () => fallback,
-    set: (handler: Handler | undefined) => {
-      fallback = handler && guarded(handler)
-    },
-  })
-}
-
-function sdkServerOf(server: object): SdkServer {
-  const inner: unknown = 'server' in server ? server.server : server
-  if (isSdkServer(inner)) return inner
-  throw new OptionError(
-    'limitMcp: this is no server of @modelcontextprotocol/sdk 1.x; give it an McpServer or a Server of that package',
-  )
-}
-
-const isSdkServer = (value: unknown): value is SdkServer =>
-  typeof value === 'object' &&
-  value !== null &&
-  '_requestHandlers' in value &&
-  value._requestHandlers instanceof Map

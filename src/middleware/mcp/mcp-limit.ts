@@ -60,6 +60,11 @@ export class McpLimit {
     return (this.#rules ?? (this.#gateway as McpGateway).limits).limiter
   }
 
+  /** What counts: the same for the same limits of one limiter. */
+  get countsBy(): object {
+    return this.#rules ?? (this.#gateway as McpGateway).limits
+  }
+
   /** The limiter is nobody else's. */
   get ownsLimiter(): boolean {
     return this.#rules?.ownsLimiter === true

@@ -78,7 +78,10 @@ export interface CommonOptions<A extends readonly unknown[], R, P extends Polici
   readonly requestPropertyName?: string
   /** Told of every decision of a check with `shadow`. */
   readonly onShadow?: (decision: DecisionData, ...args: A) => void
-  /** `false`: goes by the framework's client address also where it believes every proxy. Default: true. */
+  /**
+   * `false`: goes by the framework's client address also where it believes every proxy, and does not warn where it counts a
+   * request twice. Default: true.
+   */
   readonly validate?: boolean
 }
 

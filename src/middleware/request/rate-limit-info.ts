@@ -1,4 +1,5 @@
 import type { Decision } from '../../decision.js'
+import type { Counting } from './counting.js'
 
 /** What a request carries of its decision, by the names that express-rate-limit has. */
 export class RateLimitInfo {
@@ -6,10 +7,23 @@ export class RateLimitInfo {
   readonly nowMs: number
   /** Everything that was decided. */
   readonly decision: Decision
+  readonly #counting: Counting
+  /** Of what counted the same request before. */
+  #before: RateLimitInfo | undefined
 
-  constructor(decision: Decision, nowMs: number) {
+  constructor(decision: Decision, nowMs: number, counting: Counting) {
     this.decision = decision
     this.nowMs = nowMs
+    this.#counting = counting
+  }
+
+  /** Stands in the place of what a request carried so far, and looks whether it was counted by the same. */
+  replaces(before: unknown): void {
+    if (!(before instanceof RateLimitInfo)) return
+    this.#before = before
+    for (let info: RateLimitInfo | undefined = before; info !== undefined; info = info.#before) {
+      this.#counting.compare(this.decision, info.#counting, info.decision)
+    }
   }
 
   /** Units per window. */

@@ -8,6 +8,7 @@ import { Waits, writeBackpressure } from '../headers/backpressure.js'
 import type { RequestConfig } from '../options/read-options.js'
 import type { Awaitable, CheckOptions } from '../options/request-options.js'
 import type { RequestAdapter } from './adapter.js'
+import { Counting } from './counting.js'
 import { HoldBack } from './hold-back.js'
 import { RateLimitInfo } from './rate-limit-info.js'
 import { decidedGround, lastingGround, refuse } from './refusal.js'
@@ -36,6 +37,7 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
   /** The only check, where there is nothing to ask but its key: most limits are that. */
   readonly #direct: CheckOptions<A, R> | undefined
   readonly #atOnce: AtOnce
+  readonly #counting: Counting
 
   constructor(config: RequestConfig<A, R, H>, adapter: RequestAdapter<A, R>) {
     this.config = config
@@ -46,6 +48,8 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     this.#writeFields = fieldsOf(config)
     this.#direct = directCheck(config)
     this.#atOnce = new AtOnce(config.limiter)
+    const policies = config.checks.map(({ policy }) => policy)
+    this.#counting = new Counting(config.limiter, policies, adapter.place, config.validates)
   }
 
   get limiter(): Limiter {
@@ -149,7 +153,7 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
     settlement?: Settlement<A, R>,
   ): Promise<Ruled<A, R>> {
     if (!decision.allowed) {
-      const info = new RateLimitInfo(decision, nowMs())
+      const info = new RateLimitInfo(decision, nowMs(), this.#counting)
       const refused = await refuse(decidedGround(decision), this.config, args)
       return new Ruling(info, this.#writeFields, refused, settlement)
     }
@@ -159,7 +163,12 @@ export class RequestLimit<A extends readonly unknown[], R, H> {
   }
 
   #admit(decision: Decision, settlement: Settlement<A, R> | undefined): Ruling<A, R> {
-    return new Ruling(new RateLimitInfo(decision, nowMs()), this.#writeFields, undefined, settlement)
+    return new Ruling(
+      new RateLimitInfo(decision, nowMs(), this.#counting),
+      this.#writeFields,
+      undefined,
+      settlement,
+    )
   }
 
   #settlementOf(

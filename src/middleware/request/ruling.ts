@@ -39,7 +39,12 @@ export class Ruling<A extends readonly unknown[], R> {
 
   /** Puts what was decided on the request, or on what it carries its state in. */
   attachTo(target: object, name: string): void {
-    ;(target as Record<string, unknown>)[name] = this.info
+    const { info } = this
+    if (info === undefined) return
+    const carrier = target as Record<string, unknown>
+    const before = carrier[name]
+    if (before !== undefined) info.replaces(before)
+    carrier[name] = info
   }
 
   /** Tells the client. */

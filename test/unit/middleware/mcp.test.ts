@@ -243,6 +243,17 @@ describe('limitMcp', () => {
     await expect(client.getPrompt({ name: 'none' })).rejects.toMatchObject({ code: -32_029 })
   })
 
+  test('gives back what does not count also of a request that the server cannot read', async () => {
+    const asked: unknown[] = []
+    const countWhen: McpLimitOptions['countWhen'] = ({ error }) => asked.push(error) < 0
+    const { client, limiter } = await setUp({ tools: { '*': '3/m' }, countWhen })
+    const unreadable = client.request({ method: 'tools/call', params: { name: 7 } }, z.any())
+    await expect(unreadable).rejects.toThrow()
+    expect(asked).toHaveLength(1)
+    const subject = { subject: 'anonymous', name: 'unnamed' }
+    expect((await limiter.peek('mcp.tools.*' as 'unused', subject)).remaining).toBe(3)
+  })
+
   test('limits that only watch stand beside those in force, decide for themselves and refuse nobody', async () => {
     const { call, limiter, server } = await setUp({ tools: { '*': '4/m' } })
     const told: string[] = []
