@@ -12,6 +12,7 @@ import { type Explanation, explainPolicy } from './explain.js'
 import type { Acquisition } from './lease.js'
 import { Acquirer } from './limiter/acquire.js'
 import { atomicityWarning, SINGLE_PROCESS_WARNING } from './limiter/atomicity.js'
+import { assertItems, assertOptions } from './limiter/call-options.js'
 import { Dispatcher, type Request } from './limiter/dispatcher.js'
 import { logLimiter } from './limiter/log.js'
 import { type LimiterOptions, readOptions } from './limiter/options.js'
@@ -138,7 +139,11 @@ class PolicyLimiter implements SyncLimiter {
         throw this.#dispatcher.failed({ call: 'check', asked: [{ policy, subject }] }, error)
       }
     }
-    return this.#dispatcher.decideSync(this.#request('check', Op.consume, policy, subject, options), engine)
+    return this.#dispatcher.decideSync(
+      this.#request('check', Op.consume, policy, subject, options),
+      engine,
+      options,
+    )
   }
 
   async #checkInProcess(
@@ -146,7 +151,8 @@ class PolicyLimiter implements SyncLimiter {
     subject: Subject,
     options: CheckOptions | undefined,
   ): Promise<Decision> {
-    options?.signal?.throwIfAborted()
+    // A signal that is none is told of there.
+    if (options?.signal?.aborted === true) throw options.signal.reason
     return this.checkSync(policy, subject, options)
   }
 
@@ -164,6 +170,7 @@ class PolicyLimiter implements SyncLimiter {
     if (limits.length > 1 || plan.algorithm === 'concurrency') return undefined
     let n = 1
     if (options !== undefined) {
+      assertOptions('check', options)
       if (options.limit !== undefined || options.burst !== undefined) return undefined
       if (options.cost !== undefined) n = readCost(options.cost, policy)
     }
@@ -186,7 +193,7 @@ class PolicyLimiter implements SyncLimiter {
 
   checkAll(items: readonly CheckItem<PoliciesInput>[], options?: CallOptions): Promise<Decision> {
     const request = this.#requestOfAll(items)
-    if (this.#sync === undefined) return this.#dispatcher.decide(request, options?.signal)
+    if (this.#sync === undefined) return this.#dispatcher.decide(request, options)
     return this.#checkAllInProcess(request, this.#sync, options)
   }
 
@@ -200,11 +207,12 @@ class PolicyLimiter implements SyncLimiter {
     engine: SyncEngine,
     options: CallOptions | undefined,
   ): Promise<Decision> {
-    return this.#dispatcher.decideSync(request, engine, options?.signal)
+    return this.#dispatcher.decideSync(request, engine, options)
   }
 
   #requestOfAll(items: readonly CheckItem<PoliciesInput>[]): Request {
     const plan = () => {
+      assertItems('checkAll', items)
       const checks: PlannedCheck[] = []
       for (const item of items) {
         planChecks(this.#table.get(item.policy), item.subject, Op.consume, item, checks)
@@ -212,14 +220,17 @@ class PolicyLimiter implements SyncLimiter {
       assertOneRequest(checks)
       return checks
     }
-    return { call: 'checkAll', asked: items, plan }
+    return { call: 'checkAll', asked: Array.isArray(items) ? items : [], plan }
   }
 
-  wait(policy: string, subject: Subject, options: CheckOptions & MaxWait = {}): Promise<Decision> {
+  async wait(policy: string, subject: Subject, options: CheckOptions & MaxWait = {}): Promise<Decision> {
+    assertOptions('wait', options)
     return this.#waitingRoom.wait([{ ...options, policy, subject }], options)
   }
 
-  waitAll(items: readonly CheckItem<PoliciesInput>[], options: WaitOptions = {}): Promise<Decision> {
+  async waitAll(items: readonly CheckItem<PoliciesInput>[], options: WaitOptions = {}): Promise<Decision> {
+    assertItems('waitAll', items)
+    assertOptions('waitAll', options)
     return this.#waitingRoom.wait(items, options)
   }
 
@@ -231,15 +242,15 @@ class PolicyLimiter implements SyncLimiter {
     return this.#one('debit', Op.debit, policy, subject, options)
   }
 
-  async refund(receipt: Receipt, options: RefundOptions = {}): Promise<Decision> {
-    const plan = () => planRefund(this.#table, receipt, options.units)
+  async refund(receipt: Receipt, options?: RefundOptions): Promise<Decision> {
+    const plan = () => planRefund(this.#table, receipt, options?.units)
     const asked = Array.isArray(receipt?.charges) ? receipt.charges : []
-    const decision = await this.#dispatcher.decide({ call: 'refund', asked, plan }, options.signal)
+    const decision = await this.#dispatcher.decide({ call: 'refund', asked, plan }, options)
     this.#waitingRoom.wake(asked.map(({ policy }) => policy))
     return decision
   }
 
-  async reset(policy: string, subject: Subject, options: CallOptions = {}): Promise<void> {
+  async reset(policy: string, subject: Subject, options?: CallOptions): Promise<void> {
     // It stands alone in its request, so each limit is a request; a policy that does not exist is refused by the first.
     const limits = this.#table.find(policy)?.limits.length ?? 1
     const indexes = Array.from({ length: limits }, (_, index) => index)
@@ -254,16 +265,17 @@ class PolicyLimiter implements SyncLimiter {
     await this.#wholeKey('block', Op.block, policy, subject, options, 0, blockUs)
   }
 
-  async unblock(policy: string, subject: Subject, options: CallOptions = {}): Promise<void> {
+  async unblock(policy: string, subject: Subject, options?: CallOptions): Promise<void> {
     await this.#wholeKey('unblock', Op.unblock, policy, subject, options, 0)
     this.#waitingRoom.wake([policy])
   }
 
-  async acquire(policy: string, subject: Subject, options: AcquireOptions = {}): Promise<Acquisition> {
+  async acquire(policy: string, subject: Subject, options?: AcquireOptions): Promise<Acquisition> {
     return this.#acquirer.acquire(() => this.#table.get(policy), policy, subject, options)
   }
 
-  async explain(subject: Subject, options: CallOptions = {}): Promise<readonly Explanation[]> {
+  async explain(subject: Subject, options?: CallOptions): Promise<readonly Explanation[]> {
+    assertOptions('explain', options)
     const peeks = Array.from(this.#table.all, policy =>
       explainPolicy(policy, subject, () => this.#one('peek', Op.peek, policy.name, subject, options)),
     )
@@ -316,7 +328,7 @@ class PolicyLimiter implements SyncLimiter {
     subject: Subject,
     options: CheckOptions | undefined,
   ): Promise<Decision> {
-    return this.#dispatcher.decide(this.#request(call, op, policy, subject, options), options?.signal)
+    return this.#dispatcher.decide(this.#request(call, op, policy, subject, options), options)
   }
 
   #request(
@@ -344,7 +356,7 @@ class PolicyLimiter implements SyncLimiter {
     n: () => number = () => 1,
   ): Promise<Decision> {
     const plan = () => [planWholeKey(this.#table.get(policy), subject, index, op, n())]
-    return this.#dispatcher.decide({ call, asked: [{ policy, subject }], plan }, options?.signal)
+    return this.#dispatcher.decide({ call, asked: [{ policy, subject }], plan }, options)
   }
 
   #notSync(call: 'checkSync' | 'checkAllSync'): SyncUnsupportedError {

@@ -1,9 +1,9 @@
 import { systemClock } from '../core/time.js'
 import { AtOnce } from '../limiter/at-once.js'
 import type { LimiterOptions } from '../limiter/options.js'
-import type { CallOptions, CheckItem, CostOptions, Limiter, MaxWait } from '../limiter/types.js'
+import type { CallOptions, CheckItem, CostOptions, Limiter, MaxWait, WaitOptions } from '../limiter/types.js'
 import { createLimiter } from '../limiter.js'
-import type { PoliciesInput } from '../policy.js'
+import type { DurationText, PoliciesInput } from '../policy.js'
 import { ClientSignal } from './client-signal.js'
 import type { Dimension } from './dimensions.js'
 import type { GatewayConfig } from './gateway-config.js'
@@ -96,7 +96,7 @@ class DimensionedLimits implements GatewayLimits {
     if (first === undefined) return UNLIMITED
     const { maxWait, dimensionOf } = this.#setup
     if (maxWait !== undefined) {
-      return new DecidedVerdict(await this.limiter.waitAll(items, { maxWait, ...options }), dimensionOf)
+      return new DecidedVerdict(await this.limiter.waitAll(items, waitOptions(options, maxWait)), dimensionOf)
     }
     // What a single policy limits takes half as long as a list of one.
     const asked =
@@ -111,8 +111,7 @@ class DimensionedLimits implements GatewayLimits {
     const items = this.#itemsOf(request, options)
     if (items.length === 0) return UNLIMITED
     const { maxWait, dimensionOf } = this.#setup
-    const waiting = maxWait === undefined ? options : { maxWait, ...options }
-    return new DecidedVerdict(await this.limiter.waitAll(items, waiting), dimensionOf)
+    return new DecidedVerdict(await this.limiter.waitAll(items, waitOptions(options, maxWait)), dimensionOf)
   }
 
   headersOf({ decision }: GatewayVerdict): Readonly<Record<string, string>> {
@@ -137,6 +136,14 @@ class DimensionedLimits implements GatewayLimits {
     }
     return items
   }
+}
+
+/** What `waitAll` takes of a call's options: the cost is in each of the items. */
+function waitOptions(
+  { cost: _, ...options }: GatewayCallOptions & MaxWait,
+  maxWait: DurationText | undefined,
+): WaitOptions {
+  return maxWait === undefined ? options : { maxWait, ...options }
 }
 
 /** Those of the options that `createLimiter` takes. */

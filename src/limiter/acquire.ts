@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { Op } from '../core/step.js'
 import type { Timers } from '../core/timers.js'
+import { CheckError } from '../errors.js'
 import type { Events } from '../events.js'
 import { type Acquisition, Lease, RefusedLease } from '../lease.js'
+import { show } from '../policy/refusal.js'
 import { type CompiledPolicy, parseDuration } from '../policy.js'
 import type { Subject } from '../subject.js'
 import type { Dispatcher } from './dispatcher.js'
@@ -26,12 +28,15 @@ export class Acquirer {
     find: () => CompiledPolicy,
     policy: string,
     subject: Subject,
-    options: AcquireOptions,
+    options?: AcquireOptions,
   ): Promise<Acquisition> {
-    const { ttl, autoRenew = true, signal } = options
+    const { ttl, autoRenew = true, signal } = options ?? {}
     const id = randomUUID()
     let held: readonly PlannedCheck[] = []
     const plan = () => {
+      if (typeof autoRenew !== 'boolean') {
+        throw new CheckError(`policy '${policy}': autoRenew: ${show(autoRenew)} is not true or false`)
+      }
       const leaseUs = ttl === undefined ? {} : { leaseUs: parseDuration(ttl, `policy '${policy}': ttl`) }
       const checks = planAcquire(find(), subject, { ...options, ...leaseUs, leaseId: id })
       held = checks.filter(({ leaseId }) => leaseId !== undefined)
@@ -43,7 +48,7 @@ export class Acquirer {
       this.#dispatcher.decide({ call: 'release', asked, plan: () => withOp(held, Op.refund) })
 
     const sentAtMs = this.#timers.monotonicMs()
-    const decision = await this.#dispatcher.decide({ call: 'acquire', asked, plan }, signal).catch(error => {
+    const decision = await this.#dispatcher.decide({ call: 'acquire', asked, plan }, options).catch(error => {
       // It may have been granted all the same, and nobody would give it back before its end.
       if (held.length > 0 && signal?.aborted) release().catch(() => {})
       throw error

@@ -4,9 +4,11 @@ import type { Engine, Outcome, SyncEngine } from '../engine/engine.js'
 import { ClosedError } from '../errors.js'
 import { type Asked, type Call, type Events, isRequest } from '../events.js'
 import type { KeyBuilder } from '../keys.js'
+import { assertOptions } from './call-options.js'
 import { isStale, readOutcome } from './outcome.js'
 import { type PlannedCheck, replan } from './request.js'
 import type { Tally } from './tally.js'
+import type { CheckOptions } from './types.js'
 
 /** One call of the limiter, planned. */
 export interface Request {
@@ -32,12 +34,11 @@ export class Dispatcher {
     this.#events = events
   }
 
-  async decide(request: Request, signal?: AbortSignal): Promise<Decision> {
+  async decide(request: Request, given?: CheckOptions): Promise<Decision> {
     const startedMs = this.startedMs()
     try {
-      this.assertOpen()
-      signal?.throwIfAborted()
-      const options = signal === undefined ? {} : { signal }
+      this.#begin(request, given)
+      const options = given?.signal === undefined ? {} : { signal: given.signal }
       let checks = request.plan()
       let outcome = await this.#engine.decide(checks, options)
       if (isStale(outcome)) {
@@ -50,11 +51,10 @@ export class Dispatcher {
     }
   }
 
-  decideSync(request: Request, engine: SyncEngine, signal?: AbortSignal): Decision {
+  decideSync(request: Request, engine: SyncEngine, given?: CheckOptions): Decision {
     const startedMs = this.startedMs()
     try {
-      this.assertOpen()
-      signal?.throwIfAborted()
+      this.#begin(request, given)
       let checks = request.plan()
       let outcome = engine.decideSync(checks)
       if (isStale(outcome)) {
@@ -101,6 +101,13 @@ export class Dispatcher {
     if (!this.#events.has('decision')) return
     const durationMs = startedMs === 0 ? 0 : monotonicMs() - startedMs
     this.#events.emit('decision', { call, asked, decision, durationMs })
+  }
+
+  #begin({ call }: Request, given: CheckOptions | undefined): void {
+    this.assertOpen()
+    if (given === undefined) return
+    if (call !== undefined) assertOptions(call, given)
+    given.signal?.throwIfAborted()
   }
 
   #read(
