@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { isSluiceError, SubjectError } from '../errors.js'
+import { isSluiceError } from '../errors.js'
 import { Refusal, show } from '../policy/refusal.js'
 import { option } from '../policy/schema.js'
 import { readFlag } from '../policy/values.js'
@@ -86,8 +86,7 @@ export class EventLog {
     const { name, message } = error
     const code = isSluiceError(error) ? { code: error.code } : {}
     if (this.namesSubjects) return { name, ...code, message }
-    // What is wrong with a subject, is told by showing it.
-    if (!isSluiceError(error) || error instanceof SubjectError) return { name, ...code }
+    if (!isSluiceError(error)) return { name }
     return { name, ...code, message: withoutNames(message, error) }
   }
 
