@@ -3,8 +3,9 @@ import type { Limiter } from '../limiter/types.js'
 import type { TrustProxy } from '../middleware/address/proxy-trust.js'
 import type { HeaderFormat } from '../middleware/headers/header-writer.js'
 import type { PoliciesInput } from '../policy.js'
-import type { Scope } from '../scope.js'
+import type { ScopeName } from '../scope.js'
 import type { FallbackListener, MissingUserWord } from './dimensions.js'
+import type { GatewayCall } from './identity.js'
 import type { GatewayLimit, RateAlgorithm } from './read-limits.js'
 import type { Backpressure } from './read-signal.js'
 import type { ShadowListener } from './shadow.js'
@@ -38,7 +39,7 @@ export interface CustomLimit {
   /** As it is called in decisions and keys. */
   readonly name: string
   /** `Global`, `PerServer`, `PerMethod`, `PerEndpoint`, `PerSession`, `PerTool`, or a function of the request. */
-  readonly scope: Scope
+  readonly scope: ScopeName | ((request: GatewayCall) => string)
   readonly limit: GatewayLimit
 }
 

@@ -2,7 +2,7 @@
 export type { FallbackListener, MissingUserWord } from './dimensions.js'
 export type { CustomLimit, GatewayConfig, GatewayDimensions } from './gateway-config.js'
 export { createGatewayLimits, type GatewayCallOptions, type GatewayLimits } from './gateway-limits.js'
-export type { GatewayRequest, GatewayUser } from './identity.js'
+export type { GatewayCall, GatewayRequest, GatewayUser } from './identity.js'
 export { loadGatewayConfig } from './load-gateway-config.js'
 export type { GatewayLimit, RateAlgorithm } from './read-limits.js'
 export type { Backpressure } from './read-signal.js'
