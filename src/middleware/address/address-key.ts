@@ -15,6 +15,9 @@ export function readSubnet(value: unknown): number | Refusal {
   )
 }
 
+/** The well-known prefix of translators. */
+const TRANSLATED = ipaddr.IPv6.parse('64:ff9b::')
+
 /** Keys kept: parsing an IPv6 address takes as long as a whole check in memory. */
 const REMEMBERED_MAX = 1_000
 
@@ -50,6 +53,8 @@ export class AddressKeys {
     const parsed = parseAddress(bareAddress(address) ?? '')
     if (parsed === undefined) return undefined
     if (parsed.kind() === 'ipv4') return parsed.toString()
+    // What a translator makes of IPv4 clients (RFC 6052): by their network they would all be one.
+    if (parsed.match(TRANSLATED, 96)) return new ipaddr.IPv4(parsed.toByteArray().slice(-4)).toString()
     const network = ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/${this.#prefixBits}`)
     return this.#prefixBits === 128 ? network.toString() : `${network.toString()}/${this.#prefixBits}`
   }
