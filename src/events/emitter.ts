@@ -1,5 +1,6 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
-import { isSluiceError } from '../errors.js'
+import { CheckError, isSluiceError } from '../errors.js'
+import { didYouMean, kindOf, list, show } from '../policy/refusal.js'
 import { tellableWords, withoutNames } from './words.js'
 
 /** What everything that tells events can tell of. */
@@ -51,8 +52,19 @@ export class Emitter<M extends WarningEvents> {
     return this.#listeners[name].size > 0 || this.#channels[name].hasSubscribers
   }
 
-  /** @returns what takes the listener away again */
+  /**
+   * @returns what takes the listener away again
+   * @throws CheckError when there is no such event, or the listener is no function
+   */
   on<E extends keyof M>(name: E, listener: (event: M[E]) => void): () => void {
+    if (!Object.hasOwn(this.#listeners, name)) {
+      const names = Object.keys(this.#listeners)
+      const hint = didYouMean(String(name), names)
+      throw new CheckError(`on: ${show(name)} is not an event; events are ${list(names)}${hint}`)
+    }
+    if (typeof listener !== 'function') {
+      throw new CheckError(`on: the listener of '${String(name)}' is ${kindOf(listener)}, not a function`)
+    }
     const listeners = this.#listeners[name]
     // A listener of its own for each call: the same function may listen twice and leave once.
     const own = (event: M[E]) => listener(event)

@@ -98,8 +98,9 @@ export class CompiledLimit implements PolicyLimit {
     }
     const config = withUnits(this.config, limit, burst)
     if (problems.length === 0) {
+      const given: Readonly<Record<string, number | undefined>> = { limit, burst }
       for (const { option, message } of rangeProblems(config))
-        refuse(option, undefined, `the ${option} ${message}`)
+        refuse(option, given[option], `${given[option] ?? `the policy's ${option}`} ${message}`)
     }
     if (problems.length > 0) throw new PolicyError(problems)
     return config

@@ -48,11 +48,11 @@ export function readDurationText(text: string, numberRequired: boolean): number 
         )
   }
   const [, whole, fraction = '', word = ''] = match
+  const unitUs = readUnit(word)
+  if (unitUs instanceof Refusal) return unitUs
   if (whole === undefined && numberRequired) {
     return new Refusal(`${show(text)} has no number; write it with one, such as '1${text}'`)
   }
-  const unitUs = readUnit(word)
-  if (unitUs instanceof Refusal) return unitUs
   const scale = 10n ** BigInt(fraction.length)
   const scaled = BigInt((whole ?? '1') + fraction) * BigInt(unitUs)
   if (scaled === 0n) return new Refusal(`${show(text)} is no time at all; write a duration above 0`)
@@ -69,8 +69,9 @@ export function readDurationText(text: string, numberRequired: boolean): number 
 export function readDuration(value: unknown): number | Refusal {
   if (value === undefined) return new Refusal(`is missing; write a duration, such as '15m'`)
   if (typeof value === 'number') {
+    const number = Number.isFinite(value) && value > 0 ? value : 15
     return new Refusal(
-      `${value} is a number without a unit; write it as text with one, such as '${value}s' or '${value}ms'`,
+      `${value} is a number without a unit; write it as text with one, such as '${number}s' or '${number}ms'`,
     )
   }
   if (typeof value !== 'string') {

@@ -17,6 +17,22 @@ describe('events of a limiter', () => {
     ])
   })
 
+  it('are told where there is no such event, or no listener', async () => {
+    const { limiter } = createTestLimiter({ policies: { perUser: '1/m' } })
+    const on = limiter.on.bind(limiter) as (event: unknown, listener: unknown) => unknown
+    const refused = (message: string) => expect.objectContaining({ code: 'ERR_SLUICE_CHECK', message })
+    expect(() => on('decisions', () => {})).toThrow(
+      refused(
+        "on: 'decisions' is not an event; events are decision, error, waited, leaseLost, warning, storeError, storeDown, storeUp, breaker, batch, lateReply; did you mean 'decision'?",
+      ),
+    )
+    expect(() => on(undefined, () => {})).toThrow(/^on: undefined is not an event/)
+    expect(() => on('decision', 5)).toThrow(
+      refused("on: the listener of 'decision' is a number, not a function"),
+    )
+    await limiter.close()
+  })
+
   it('tell of the error that the caller gets', async () => {
     const { limiter } = createTestLimiter({ policies: { perUser: '1/m' } })
     const heard: unknown[] = []

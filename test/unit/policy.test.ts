@@ -210,7 +210,7 @@ describe('another limit for one call', () => {
     [{ limit: 5, burst: 0 }, `override of policy 'a': burst: 0 is not a whole number of at least 1`],
     [
       { limit: 2 ** 41 },
-      `override of policy 'a': limit: the limit is above 1099511627776, the largest limit of 'gcra'`,
+      `override of policy 'a': limit: 2199023255552 is above 1099511627776, the largest limit of 'gcra'`,
     ],
   ])('is refused when it is %j', (override, message) => {
     const limit = firstLimit({ a: '10/m' })

@@ -44,7 +44,9 @@ describe('what is no duration is refused in words that tell the way out', () => 
   it.each([
     [60, `60 is a number without a unit; write it as text with one, such as '60s' or '60ms'`],
     ['60', `'60' has no unit; write it with one, such as '60s' or '60ms'`],
+    [-5, `-5 is a number without a unit; write it as text with one, such as '15s' or '15ms'`],
     ['m', `'m' has no number; write it with one, such as '1m'`],
+    ['ever', `'ever' is not a unit; units are ms, s, m, h, d, w and their words`],
     ['0s', `'0s' is no time at all; write a duration above 0`],
     ['0.0 h', `'0.0 h' is no time at all; write a duration above 0`],
     ['-1s', `'-1s' is not a duration; write a number and a unit, such as '15m', '1.5 h' or '500ms'`],
