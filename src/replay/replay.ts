@@ -91,7 +91,7 @@ class ReplayRun {
     const texts = sample.slice(0, SAMPLE_LINES).map(line => line.text)
     const format = this.#options.format ?? detectFormat(texts, fields)
     if (format === undefined) {
-      if (texts.some(text => text.trim() !== '')) throw noRequests(texts.length)
+      if (texts.some(text => text.trim() !== '')) throw noRequests(texts.length, undefined)
       for (const line of sample) this.#take(line)
       return
     }
@@ -119,7 +119,9 @@ class ReplayRun {
   async finish(name: string): Promise<ReplayReport> {
     while (this.#ask(true)) await this.#settle()
     await this.#settle()
-    if (this.#log.requests === 0 && this.#log.malformed > 0) throw noRequests(this.#log.lines)
+    if (this.#log.requests === 0 && this.#log.malformed > 0) {
+      throw noRequests(this.#log.lines, this.#options.format)
+    }
     const buckets = this.#timeline.buckets()
     return {
       schema: REPORT_SCHEMA,
@@ -201,9 +203,13 @@ class ReplayRun {
   }
 }
 
-function noRequests(lines: number): LogError {
-  return new LogError(
-    `none of the first ${lines} lines is a request in the format ${LOG_FORMATS.join(', ')}; ` +
-      `choose one with --format, or name the fields of JSON lines with --field time=NAME`,
-  )
+/** @param chosen the format, where the caller has named it */
+function noRequests(lines: number, chosen: LogFormat | undefined): LogError {
+  const fields = 'name the fields of JSON lines with --field time=NAME'
+  const wayOut =
+    chosen === undefined
+      ? `choose one with --format, or ${fields}`
+      : `leave out --format to have it told from the first lines${chosen === 'json' ? `, or ${fields}` : ''}`
+  const formats = chosen ?? LOG_FORMATS.join(', ')
+  return new LogError(`none of the first ${lines} lines is a request in the format ${formats}; ${wayOut}`)
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it, vi } from 'vitest'
@@ -140,9 +140,9 @@ describe('a file that cannot be used ends with 4', () => {
       /^error: \/nowhere\/a\.html: cannot be written/,
     ],
   ])('%j', async (args, message) => {
-    const { code, stderr } = await runHere(args)
+    const { code, stdout, stderr } = await runHere(args)
     expect(stderr).toMatch(message)
-    expect(code).toBe(4)
+    expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
   })
 
   it.each([
@@ -160,6 +160,35 @@ describe('a file that cannot be used ends with 4', () => {
       /^error: none of the first 2 lines is a request in the format common, combined, json; choose one/,
     )
     expect(code).toBe(4)
+  })
+})
+
+it.each([
+  [
+    'json',
+    'json; leave out --format to have it told from the first lines, or name the fields of JSON lines with',
+  ],
+  ['common', 'common; leave out --format to have it told from the first lines\n'],
+])('a log in another format than %s is told what was chosen', async (format, words) => {
+  const log = file('other.log', '{"ts":"yesterday"}\n')
+  const { code, stderr } = await runHere(['replay', log, ...RATE, '--format', format])
+  expect(stderr).toContain(`none of the first 1 lines is a request in the format ${words}`)
+  expect(code).toBe(4)
+})
+
+it('a replay takes no file as its store: the counters in it may be in use', async () => {
+  const path = join(folder, 'counters')
+  const { code, stdout, stderr } = await runHere(['replay', exampleLog, ...RATE, '--store', `file:${path}`])
+  expect(stderr).toContain("a replay takes only 'memory', or a Redis")
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(existsSync(path)).toBe(false)
+})
+
+it('a page is no standard output', async () => {
+  const { code, stderr } = await runHere(['replay', exampleLog, ...RATE, '--html', '-'])
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: "error: --html: '-' is no file; name one, such as report.html\n",
   })
 })
 

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { accessSync, constants, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { createEngine } from '../../engine/create-engine.js'
 import type { Engine } from '../../engine/engine.js'
-import { ENGINE_OPTIONS } from '../../engine/engine-options.js'
+import { ENGINE_OPTIONS, isRedisStore } from '../../engine/engine-options.js'
 import { OptionError } from '../../errors.js'
+import { show } from '../../policy/refusal.js'
 import { compilePolicies, parseDuration } from '../../policy.js'
 import { EngineDecider, LogClock } from '../../replay/engine-decider.js'
 import type { FieldNames } from '../../replay/json-parser.js'
@@ -97,6 +99,7 @@ export function addReplayCommand(program: Command, output: Output, progress: Pro
     .option('--json', 'print the report as JSON', false)
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, options: ReplayCliOptions) => {
+      if (options.html !== undefined) assertPageCanBe(options.html)
       const report = await interruptible(signal => runReplay(file, options, output, progress, signal))
       if (options.json) output.writeJson(report)
       else output.write(renderText(report, output))
@@ -136,6 +139,11 @@ function openEngine(store: string, clock: LogClock): Engine {
   const read = ENGINE_OPTIONS.store.safeParse(store)
   if (!read.success)
     throw new OptionError(`store: ${read.error.issues.map(issue => issue.message).join('; ')}`)
+  if (store !== 'memory' && !isRedisStore(store)) {
+    throw new OptionError(
+      `store: ${show(store)} may hold counters that are in use, and a replay takes only 'memory', or a Redis, where its keys stand apart`,
+    )
+  }
   const own =
     store === 'memory'
       ? { maxKeys: SUBJECTS_MAX }
@@ -162,10 +170,23 @@ function collectField(text: string, before: FieldNames): FieldNames {
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) }
 }
 
+/** What is wrong with the name of the page is told before a long log is read. */
+function assertPageCanBe(path: string): void {
+  if (path === '-') throw new OptionError(`--html: '-' is no file; name one, such as report.html`)
+  try {
+    accessSync(dirname(path), constants.W_OK)
+  } catch (error) {
+    throw cannotWrite(path, error)
+  }
+}
+
 function writePage(path: string, report: ReplayReport): void {
   try {
     writeFileSync(path, renderHtml(report))
   } catch (error) {
-    throw new FileError(`${path}: cannot be written (${(error as Error).message})`, { cause: error })
+    throw cannotWrite(path, error)
   }
 }
+
+const cannotWrite = (path: string, error: unknown): FileError =>
+  new FileError(`${path}: cannot be written (${(error as Error).message})`, { cause: error })
