@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { DecisionData } from '../../decision.js'
 import { OptionError } from '../../errors.js'
-import type { GatewayLimits, GatewayRequest } from '../../inbound/index.js'
+import type { GatewayLimits, GatewayRequest, Strategy } from '../../inbound/index.js'
 import type { Limiter } from '../../limiter/types.js'
 import { didYouMean, list, Refusal, show } from '../../policy/refusal.js'
 import { option } from '../../policy/schema.js'
@@ -13,8 +13,8 @@ import { FAMILIES, type McpExtra, type McpRequest } from './mcp-call.js'
 
 type Awaitable<T> = T | Promise<T>
 
-/** A limit of names: a rate such as `'10/m'`, several, or an object of `docs/policies.md`. */
-export type McpRate = Rate | LimitOptions | readonly (Rate | LimitOptions)[]
+/** A limit of names: a rate such as `'10/m'`, several, an object of `docs/policies.md`, or a strategy of `docs/gateway-limits.md`. */
+export type McpRate = Rate | LimitOptions | Strategy | readonly (Rate | LimitOptions | Strategy)[]
 
 /** Limits by names, in which `*` stands for any characters: `{ search: '10/m', 'db_*': '2/s', '*': '60/m' }`. */
 export type McpLimits = Readonly<Record<string, McpRate>>
@@ -81,12 +81,16 @@ export interface McpLimitOptions<P extends PoliciesInput = PoliciesInput> {
   readonly name?: string
 }
 
-const readLimits = (value: unknown): unknown | Refusal =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0
-    ? value
-    : new Refusal(
-        `${show(value)} is not an object of limits by name, such as { search: '10/m', '*': '60/m' }`,
-      )
+const readLimits = (value: unknown): unknown | Refusal => {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return Object.keys(value).length > 0
+      ? value
+      : new Refusal(`has no limit; give one, such as { '*': '60/m' }, or leave it out`)
+  }
+  return new Refusal(
+    `${show(value)} is not an object of limits by name, such as { search: '10/m', '*': '60/m' }`,
+  )
+}
 
 const readGateway = (value: unknown): unknown | Refusal =>
   typeof value === 'object' && value !== null && 'check' in value && 'headersOf' in value
@@ -120,6 +124,10 @@ const NAMES = Object.keys(SCHEMA.shape)
 
 /** @throws OptionError naming each option that cannot be accepted */
 export function assertMcpOptions(options: McpLimitOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    const way = "give a rate such as '60/m', or { tools: { search: '10/m' } }"
+    throw new OptionError(`limitMcp: ${show(options)} says nothing of limits; ${way}`)
+  }
   const read = SCHEMA.safeParse(options)
   const problems = read.success ? [] : read.error.issues.flatMap(told)
   if (read.success) problems.push(...contradictions(options))

@@ -1,10 +1,13 @@
-import { OptionError } from '../../errors.js'
+import { OptionError, PolicyError, type Problem } from '../../errors.js'
+import { readGatewayLimit } from '../../inbound/read-limits.js'
 import type { Limiter } from '../../limiter/types.js'
 import { createLimiter } from '../../limiter.js'
 import { Patterns } from '../../policy/patterns.js'
+import type { Report } from '../../policy/read-limit.js'
+import { at } from '../../policy/refusal.js'
 import type { PoliciesInput, PolicyInput } from '../../policy.js'
 import { FAMILIES, type Family, HANDSHAKE, type McpRequest, namedBy } from './mcp-call.js'
-import type { McpLimitOptions, McpRate } from './mcp-options.js'
+import type { McpLimitOptions } from './mcp-options.js'
 
 /** One check of a request. */
 export interface McpCheck {
@@ -85,26 +88,27 @@ interface Rules {
   readonly names: Readonly<Partial<Record<Family, Readonly<Record<string, string>>>>>
 }
 
+/** Counted by who asks and what for; one shard holds all that somebody asks for, so that a request is one step. */
+const COUNTED_BY = ['subject', 'name']
+
 function readRules(options: McpLimitOptions): Rules {
   const { name: prefix = 'mcp' } = options
   const policies: Record<string, PolicyInput> = {}
   const names: Partial<Record<Family, Record<string, string>>> = {}
+  const problems: Problem[] = []
   for (const family of FAMILIES) {
     const limits = Object.entries(options[family] ?? {})
     if (limits.length === 0) continue
     const policyName = (pattern: string) => `${prefix}.${family}.${pattern}`
-    for (const [pattern, limit] of limits) policies[policyName(pattern)] = policyOf(limit)
+    for (const [pattern, limit] of limits) {
+      const report: Report = (path, value, message) => problems.push({ path, value, message })
+      const read = readGatewayLimit(limit, at(family, pattern), COUNTED_BY, 'gcra', report)
+      if (read === undefined) continue
+      policies[policyName(pattern)] = { ...(read.policy as object), group: 'subject' } as PolicyInput
+    }
     // Not by assignment, which a tool of the name `__proto__` would not outlive.
     names[family] = Object.fromEntries(limits.map(([pattern]) => [pattern, policyName(pattern)]))
   }
+  if (problems.length > 0) throw new PolicyError(problems)
   return { prefix, policies, names }
-}
-
-/** Counted by who asks and what for; one shard holds all that somebody asks for, so that a request is one step. */
-const COUNTED_BY = { by: ['subject', 'name'], group: 'subject' } as const
-
-function policyOf(limit: McpRate): PolicyInput {
-  if (typeof limit === 'string') return { limits: [limit], ...COUNTED_BY } as PolicyInput
-  if (Array.isArray(limit)) return { limits: limit, ...COUNTED_BY } as PolicyInput
-  return { ...limit, ...COUNTED_BY } as PolicyInput
 }

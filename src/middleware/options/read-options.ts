@@ -1,7 +1,9 @@
 import type { DecisionData } from '../../decision.js'
-import { OptionError } from '../../errors.js'
+import { OptionError, PolicyError, type Problem } from '../../errors.js'
+import { readGatewayLimit } from '../../inbound/read-limits.js'
 import type { Limiter } from '../../limiter/types.js'
 import { createLimiter } from '../../limiter.js'
+import type { Report } from '../../policy/read-limit.js'
 import { at, Refusal, show } from '../../policy/refusal.js'
 import type { DurationText, PolicyInput } from '../../policy.js'
 import { AddressKeys } from '../address/address-key.js'
@@ -154,12 +156,21 @@ function checksOf<A extends readonly unknown[], R, H>(
   return checks
 }
 
+/** @throws PolicyError */
+function routePolicy(rate: RouteRate): PolicyInput {
+  const problems: Problem[] = []
+  const report: Report = (path, value, message) => problems.push({ path, value, message })
+  const read = readGatewayLimit(rate, 'rate', undefined, 'gcra', report)
+  if (read === undefined) throw new PolicyError(problems)
+  return read.policy
+}
+
 /** Of a rate as it is; of `limit` and `windowMs` a fixed window, as express-rate-limit counts. */
 function ownPolicy(
   rate: RouteRate | undefined,
   { limit = LIMIT, windowMs = WINDOW_MS }: { limit?: unknown; windowMs?: unknown },
 ): PolicyInput {
-  if (rate !== undefined) return rate
+  if (rate !== undefined) return routePolicy(rate)
   // Where every request has a limit of its own, this one is that of none.
   const units = typeof limit === 'number' && limit > 0 ? limit : 1
   const window = typeof windowMs === 'number' ? `${windowMs}ms` : (windowMs as string)

@@ -1,4 +1,5 @@
 import type { DecisionData } from '../../decision.js'
+import type { Strategy } from '../../inbound/index.js'
 import type { Limiter } from '../../limiter/types.js'
 import type { DurationText, LimitOptions, PoliciesInput, PolicyName, Rate } from '../../policy.js'
 import type { Subject } from '../../subject.js'
@@ -10,8 +11,8 @@ export type Awaitable<T> = T | Promise<T>
 /** A value for every request, or a function of the request, called with what the framework hands a handler. */
 export type PerRequest<T, A extends readonly unknown[]> = T | ((...args: A) => Awaitable<T>)
 
-/** A rate of its own for this route: `'100/m'`, or several. */
-export type RouteRate = Rate | readonly (Rate | LimitOptions)[]
+/** A rate of its own for this route: `'100/m'`, or several limits, each by its own options or as a strategy by its name. */
+export type RouteRate = Rate | readonly (Rate | LimitOptions | Strategy)[]
 
 /**
  * One check of a request.

@@ -1,4 +1,6 @@
+import { OptionError } from '../../errors.js'
 import type { Limiter } from '../../limiter/types.js'
+import { show } from '../../policy/refusal.js'
 import type { PoliciesInput } from '../../policy.js'
 import { readRequestOptions } from '../options/read-options.js'
 import type { RequestOptions, RouteRate } from '../options/request-options.js'
@@ -28,6 +30,10 @@ export function createRequestLimit<A extends readonly unknown[], R, H, P extends
   options: RequestOptions<A, R, H, P> = {},
 ): RequestLimit<A, R, H> {
   const [rate, given] = isRate(first) ? [first, options] : [undefined, first]
+  if (typeof given !== 'object' || given === null) {
+    const way = "give a rate such as '100/m', or { limiter, policy }"
+    throw new OptionError(`${adapter.place}: ${show(given)} says nothing of limits; ${way}`)
+  }
   // From here on a policy is one of any names: that they are the limiter's was the compiler's affair.
   const read = given as unknown as RequestOptions<A, R, H>
   const config = readRequestOptions(adapter.place, rate, read, response => adapter.statusOf(response))

@@ -287,6 +287,16 @@ describe('limitMcp', () => {
     await limited.close()
   })
 
+  test('A4: a limit may be a strategy by its name', async () => {
+    const tools = { search: { strategy: 'TokenBucket', capacity: 2, refill_rate: '1/m' } } as const
+    const { call, clock } = await setUp({ tools })
+    await call('search')
+    await call('search')
+    await expect(call('search')).rejects.toEqual(refused({ retryAfterMs: 60_000, limit: 1 }))
+    await clock.advance('1m')
+    await call('search')
+  })
+
   test('a cost of its own, and requests that are not limited', async () => {
     const { call } = await setUp({
       tools: { '*': '10/m' },
@@ -363,9 +373,13 @@ describe('limitMcp', () => {
     const server = new McpServer({ name: 'test', version: '1.0.0' })
     expect(() => limitMcp(server, {})).toThrow('there is nothing to limit; give at least one of tools')
     expect(() => limitMcp(server, { tool: { a: '1/m' } } as never)).toThrow("did you mean 'tools'")
-    expect(() => limitMcp(server, { tools: { a: '1/fortnight' as '1/m' } })).toThrow(
-      "policies['mcp.tools.a']",
+    const refused = (tools: object) => expect(() => limitMcp(server, { tools } as never))
+    refused({ a: '1/fortnight', 'db_*': 10 }).toThrow(
+      /tools\.a: '1\/fortnight'[\s\S]*tools\['db_\*'\]: 10 is a number without a window/,
     )
+    refused({ a: { algorithm: 'concurrency', limit: 1 } }).toThrow("tools.a: is of 'concurrency'")
+    refused({}).toThrow('tools: has no limit')
+    expect(() => limitMcp(server, null as never)).toThrow('null says nothing of limits')
     expect(() => limitMcp({ close: async () => {} }, { tools: { a: '1/m' } })).toThrow(
       'no server of @modelcontextprotocol/sdk',
     )

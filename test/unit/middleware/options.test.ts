@@ -74,6 +74,12 @@ describe('options that cannot be meant', () => {
 
   test('a rate is refused as a policy is', () => {
     expect(refusal('5/mm')).toContain("'mm' is not a unit")
+    expect(refusal(['5/m', 10])).toContain('rate[1]: 10 is a number without a window')
+    expect(refusal([{ algorithm: 'concurrency', limit: 3 }])).toContain("rate: is of 'concurrency'")
     expect(refusal('5/m', { limit: 3 })).toContain('limit: stands beside a rate')
+    for (const nothing of [undefined, null, 5]) {
+      expect(refusal(nothing)).toContain(`sluice/http: ${nothing} says nothing of limits`)
+    }
+    expect(refusal('5/m', null)).toContain('null says nothing of limits')
   })
 })

@@ -72,6 +72,12 @@ describe('what differs from request to request', () => {
     expect(await statuses(url, 1, { 'x-cost': 'many' })).toEqual([500])
   })
 
+  test('A3: a limit may be a strategy by its name', async () => {
+    const limit = rateLimit(['9/m', { strategy: 'SlidingWindow', max_requests: 2, window: '60s' }])
+    const url = await listen(limit(hello))
+    expect(await statuses(url, 3)).toEqual([200, 200, 429])
+  })
+
   test('a limit holds for its request, and 0 refuses', async () => {
     const limit = rateLimit({ windowMs: 60_000, limit: req => Number(req.headers['x-limit']) })
     const url = await listen(limit(hello))
