@@ -29,13 +29,13 @@ export function fixedWindow(
   let running = false
   let repair = false
   if (step.present) {
-    const storedStart = step.state[0] as number
-    count = step.state[2] as number
+    const storedStart = step.state[step.cell] as number
+    count = step.state[step.cell + 2] as number
     if (storedStart - now > BACK_US) {
       // The clock stepped back: the count stays, in a window that begins now.
       repair = count > 0
     } else {
-      const storedStop = Math.min(step.state[1] as number, storedStart + windowUs)
+      const storedStop = Math.min(step.state[step.cell + 1] as number, storedStart + windowUs)
       running = now < storedStop
       if (running) {
         start = storedStart
@@ -90,13 +90,13 @@ export function fixedWindow(
   step.write = Write.none
   step.ttlUs = 0
   if (op !== Op.peek && (repair || next !== count)) {
-    step.state[2] = next
+    step.state[step.cell + 2] = next
     if (running) {
       // Only the count moves; the window and the expiry stay.
       step.write = Write.keep
     } else {
-      step.state[0] = start
-      step.state[1] = stop
+      step.state[step.cell] = start
+      step.state[step.cell + 1] = stop
       step.write = Write.expire
       step.ttlUs = stop - now
     }

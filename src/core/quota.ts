@@ -19,7 +19,7 @@ export function quota(step: Step, plan: QuotaPlan, op: Op, n: number, at: number
   // A clock that stepped back a little over a boundary does not open the period before it again.
   let instant = now
   if (step.present) {
-    const ahead = (step.state[0] as number) - now
+    const ahead = (step.state[step.cell] as number) - now
     if (ahead > 0 && ahead <= BACK_US) instant = now + ahead
   }
   if (instant < plan.period0Us || instant >= plan.period2Us) {
@@ -32,14 +32,14 @@ export function quota(step: Step, plan: QuotaPlan, op: Op, n: number, at: number
   let fresh = true
   let repair = false
   if (step.present) {
-    const storedStart = step.state[0] as number
-    const storedStop = step.state[1] as number
+    const storedStart = step.state[step.cell] as number
+    const storedStop = step.state[step.cell + 1] as number
     if (storedStart - now > BACK_US) {
       // The clock stepped back: the usage counts in the period of now.
-      used = step.state[2] as number
+      used = step.state[step.cell + 2] as number
       repair = used > 0
     } else if (now < storedStop && storedStart >= start) {
-      used = step.state[2] as number
+      used = step.state[step.cell + 2] as number
       fresh = storedStop !== stop
       // The period became longer: the key must live as long.
       repair = used > 0 && storedStop < stop
@@ -111,9 +111,9 @@ export function quota(step: Step, plan: QuotaPlan, op: Op, n: number, at: number
   step.write = Write.none
   step.ttlUs = 0
   if (op !== Op.peek && (repair || next !== used)) {
-    step.state[0] = start
-    step.state[1] = stop
-    step.state[2] = next
+    step.state[step.cell] = start
+    step.state[step.cell + 1] = stop
+    step.state[step.cell + 2] = next
     step.write = fresh ? Write.expire : Write.keep
     step.ttlUs = fresh ? stop - now : 0
   }

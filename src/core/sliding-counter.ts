@@ -33,11 +33,11 @@ export function slidingCounter(
   let current = 0
   let fresh = true
   let repair = false
-  if (step.present && now < (step.state[0] as number) + 2 * (step.state[1] as number)) {
-    start = step.state[0] as number
-    length = step.state[1] as number
-    previous = step.state[2] as number
-    current = step.state[3] as number
+  if (step.present && now < (step.state[step.cell] as number) + 2 * (step.state[step.cell + 1] as number)) {
+    start = step.state[step.cell] as number
+    length = step.state[step.cell + 1] as number
+    previous = step.state[step.cell + 2] as number
+    current = step.state[step.cell + 3] as number
     if (start - now > BACK_US) {
       // The clock stepped back: all that is known counts as of this window.
       start = fdiv(now, length) * length
@@ -126,10 +126,10 @@ export function slidingCounter(
   step.write = Write.none
   step.ttlUs = 0
   if (op !== Op.peek && (repair || nextCurrent !== current || nextPrevious !== previous)) {
-    step.state[0] = start
-    step.state[1] = length
-    step.state[2] = nextPrevious
-    step.state[3] = nextCurrent
+    step.state[step.cell] = start
+    step.state[step.cell + 1] = length
+    step.state[step.cell + 2] = nextPrevious
+    step.state[step.cell + 3] = nextCurrent
     step.write = fresh ? Write.expire : Write.keep
     step.ttlUs = fresh ? start + 2 * length - now : 0
   }

@@ -63,17 +63,20 @@ export type Write = (typeof Write)[keyof typeof Write]
 export const STATE_LENGTH_MAX = 5
 
 /**
- * The registers of one decision: an engine loads the stored state, calls the algorithm, and stores what it left.
+ * The registers of one decision: an engine tells where the stored state stands, calls the algorithm, and does what it says.
  * One object serves all calls of an engine, so a check allocates nothing.
  *
  * The algorithms with a state of fixed size (all but `sliding_window` and `concurrency`) read `present` and `state` and
- * leave the next state in `state`. They are pure: no clock, no store, no randomness.
+ * leave the next state where the stored one stood, or all as it was when `write` is `none`. They have no clock, no store
+ * and no randomness.
  */
 export interface Step {
   /** In: whether the key exists. */
   present: boolean
-  /** In: the stored numbers. Out: the numbers to store, meaningful when `write` is not `none`. */
-  readonly state: Float64Array
+  /** In: the numbers among which the state stands, from `cell` on. Out: there stand the numbers to store. */
+  state: Float64Array
+  /** In. */
+  cell: number
 
   /** Out. */
   status: Status
@@ -94,6 +97,7 @@ export function createStep(): Step {
   return {
     present: false,
     state: new Float64Array(STATE_LENGTH_MAX),
+    cell: 0,
     status: Status.allowed,
     granted: 0,
     remaining: 0,

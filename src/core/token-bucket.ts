@@ -23,10 +23,10 @@ export function tokenBucket(step: Step, plan: BucketPlan, op: Op, n: number, at:
   let keyEnd = 0
   let repair = false
   if (step.present) {
-    since = step.state[0] as number
-    count = Math.min(step.state[1] as number, debtLimit)
-    if (step.state[3] === drainUs) drained = step.state[2] as number
-    keyEnd = step.state[4] as number
+    since = step.state[step.cell] as number
+    count = Math.min(step.state[step.cell + 1] as number, debtLimit)
+    if (step.state[step.cell + 3] === drainUs) drained = step.state[step.cell + 2] as number
+    keyEnd = step.state[step.cell + 4] as number
     if (since - now > BACK_US) {
       since = now
       repair = count > 0
@@ -118,19 +118,19 @@ export function tokenBucket(step: Step, plan: BucketPlan, op: Op, n: number, at:
   if (op === Op.peek) return
   const emptyAt = now + step.resetUs
   if (next !== count || nextDrained !== drained) {
-    step.state[0] = since
-    step.state[1] = next
-    step.state[2] = nextDrained
-    step.state[3] = drainUs
+    step.state[step.cell] = since
+    step.state[step.cell + 1] = next
+    step.state[step.cell + 2] = nextDrained
+    step.state[step.cell + 3] = drainUs
   } else if (repair) {
-    step.state[0] = now
+    step.state[step.cell] = now
   } else if (count === 0 || emptyAt <= keyEnd) {
     return
   }
   if (emptyAt <= keyEnd) {
     step.write = Write.keep
   } else {
-    step.state[4] = emptyAt + GRANULE_US
+    step.state[step.cell + 4] = emptyAt + GRANULE_US
     step.write = Write.expire
     step.ttlUs = step.resetUs + GRANULE_US
   }

@@ -15,7 +15,7 @@ import {
 } from '../core/sliding-window.js'
 import { fail, Op, STATE_LENGTH_MAX, Status, type Step, Write } from '../core/step.js'
 import type { KeyTable, MemoryKeys } from './memory-keys.js'
-import type { DecideRow, ObjectState } from './memory-states.js'
+import { decideRow, type ObjectState } from './memory-states.js'
 import { NONE } from './timing-wheel.js'
 
 /**
@@ -87,8 +87,7 @@ export class Draft {
       step.waitUs = this.blockedUntilUs - nowUs
       step.resetUs = step.waitUs
     } else {
-      const { decideRow } = this.table
-      if (decideRow !== undefined) this.#decideRow(decideRow, step, plan, op, n, at, nowUs)
+      if (this.table.stateLength > 0) this.#decideRow(step, plan, op, n, at, nowUs)
       else this.#decideObject(step, plan, op, n, at, leaseId, nowUs)
       if (step.write === Write.none) return
       this.present = true
@@ -115,21 +114,11 @@ export class Draft {
     if (isNew) keys.lookAhead(nowUs)
   }
 
-  #decideRow(
-    decideRow: DecideRow,
-    step: Step,
-    plan: Plan,
-    op: Op,
-    n: number,
-    at: number,
-    nowUs: number,
-  ): void {
-    const { stateLength } = this.table
+  #decideRow(step: Step, plan: Plan, op: Op, n: number, at: number, nowUs: number): void {
     step.present = this.present
-    for (let i = 0; i < stateLength; i++) step.state[i] = this.#row[i] as number
+    step.state = this.#row
+    step.cell = 0
     decideRow(step, plan, op, n, at, nowUs)
-    if (step.write === Write.none) return
-    for (let i = 0; i < stateLength; i++) this.#row[i] = step.state[i] as number
   }
 
   #decideObject(

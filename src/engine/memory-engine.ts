@@ -7,6 +7,7 @@ import { assertProvedTime, closedClock } from './engine-clock.js'
 import { ROW_CELLS } from './key-rows.js'
 import { type KeyTable, MemoryKeys } from './memory-keys.js'
 import { RequestDecider } from './memory-request.js'
+import { decideRow } from './memory-states.js'
 import { NONE } from './timing-wheel.js'
 
 /** Keys held where the user names no number. About 95 MB when full, with subjects of up to 47 characters and `gcra`. */
@@ -77,16 +78,10 @@ export class MemoryEngine implements SyncEngine {
     const table = this.#openTable(limit)
     const step = this.#step
     // The common case, apart from the others for speed: a key that is there, not blocked, its state in its row.
-    if (
-      table.decideRow !== undefined &&
-      op <= Op.rollback &&
-      n >= 1 &&
-      Number.isInteger(n) &&
-      Number.isInteger(at)
-    ) {
+    if (table.stateLength > 0 && op <= Op.rollback && n >= 1 && Number.isInteger(n) && Number.isInteger(at)) {
       const key = table.index.find(subject)
       if (this.#isLive(key, now)) {
-        this.#decideRow(table, key, plan, op, n, at, now)
+        this.#decideRow(key, plan, op, n, at, now)
         return step
       }
     }
@@ -97,10 +92,10 @@ export class MemoryEngine implements SyncEngine {
   consumeLive(limit: Limit, plan: Plan, text: string, n: number): Readonly<Step> | undefined {
     const now = this.#begin()
     const table = this.#openTable(limit)
-    if (table.decideRow === undefined) return undefined
+    if (table.stateLength === 0) return undefined
     const key = table.index.findText(text)
     if (!this.#isLive(key, now)) return undefined
-    this.#decideRow(table, key, plan, Op.consume, n, 0, now)
+    this.#decideRow(key, plan, Op.consume, n, 0, now)
     return this.#step
   }
 
@@ -164,16 +159,13 @@ export class MemoryEngine implements SyncEngine {
     return key !== NONE && (this.#keys.rows.cells[key * ROW_CELLS] as number) > now
   }
 
-  #decideRow(table: KeyTable, key: number, plan: Plan, op: Op, n: number, at: number, now: number): void {
+  #decideRow(key: number, plan: Plan, op: Op, n: number, at: number, now: number): void {
     const step = this.#step
-    const { stateLength } = table
-    const { cells } = this.#keys.rows
-    const row = key * ROW_CELLS + 1
     step.present = true
-    for (let i = 0; i < stateLength; i++) step.state[i] = cells[row + i] as number
-    table.decideRow?.(step, plan, op, n, at, now)
+    step.state = this.#keys.rows.cells
+    step.cell = key * ROW_CELLS + 1
+    decideRow(step, plan, op, n, at, now)
     if (step.write === Write.none) return
-    for (let i = 0; i < stateLength; i++) cells[row + i] = step.state[i] as number
     if (step.write === Write.expire) this.#keys.setStateEnd(key, now + step.ttlUs, now)
     else this.#keys.lifetimes.changed(key)
   }

@@ -5,7 +5,7 @@ import type { Limit } from '../policy.js'
 import { KeyRows, ROW_CELLS } from './key-rows.js'
 import { Lifetimes } from './memory-lifetimes.js'
 import { refusalsOf } from './memory-refusals.js'
-import { type DecideRow, type ObjectState, STATE_KINDS } from './memory-states.js'
+import { type ObjectState, STATE_LENGTHS } from './memory-states.js'
 import { SubjectIndex } from './subject-index.js'
 import { NONE } from './timing-wheel.js'
 
@@ -31,15 +31,12 @@ export class KeyTable {
   readonly algorithm: Algorithm
   /** Doubles of a state in `cells`; 0: the states are objects. */
   readonly stateLength: number
-  /** Decides on a state in `cells`; undefined where the states are objects. */
-  readonly decideRow: DecideRow | undefined
 
   constructor(position: number, keyName: string, algorithm: Algorithm, rows: KeyRows) {
     this.position = position
     this.keyName = keyName
     this.algorithm = algorithm
-    this.stateLength = STATE_KINDS[algorithm].length
-    this.decideRow = STATE_KINDS[algorithm].decide
+    this.stateLength = STATE_LENGTHS[algorithm]
     this.index = new SubjectIndex(rows, 1 + this.stateLength)
   }
 }

@@ -11,25 +11,39 @@ import { tokenBucket } from '../core/token-bucket.js'
 /** A state that has no fixed size, and so does not lie in a row of cells. */
 export type ObjectState = WindowLog | LeaseSet
 
-/** An algorithm whose state lies in a row. The plan must be one of its own. */
-export type DecideRow = (step: Step, plan: Plan, op: Op, n: number, at: number, now: number) => void
-
-/** How the states of an algorithm are kept: in rows of `length` doubles, or, without `decide`, as objects. */
-interface StateKind {
-  readonly length: number
-  readonly decide: DecideRow | undefined
+/** Doubles of a state in its row; 0: it has no fixed size, and is kept as an object. */
+export const STATE_LENGTHS: Readonly<Record<Algorithm, number>> = {
+  gcra: 1,
+  fixed_window: 3,
+  token_bucket: 5,
+  leaky_bucket: 5,
+  sliding_counter: 4,
+  quota: 3,
+  sliding_window: 0,
+  concurrency: 0,
 }
 
-const asObject: StateKind = { length: 0, decide: undefined }
-
-/** By algorithm. A table keeps its own, so that a call finds the function without looking at the plan. */
-export const STATE_KINDS: Readonly<Record<Algorithm, StateKind>> = {
-  gcra: { length: 1, decide: gcra as DecideRow },
-  fixed_window: { length: 3, decide: fixedWindow as DecideRow },
-  token_bucket: { length: 5, decide: tokenBucket as DecideRow },
-  leaky_bucket: { length: 5, decide: tokenBucket as DecideRow },
-  sliding_counter: { length: 4, decide: slidingCounter as DecideRow },
-  quota: { length: 3, decide: quota as DecideRow },
-  sliding_window: asObject,
-  concurrency: asObject,
+/**
+ * Decides on a state in a row. Each algorithm is called by its name: of functions out of a table V8 compiles none into its
+ * caller once there are two.
+ */
+export function decideRow(step: Step, plan: Plan, op: Op, n: number, at: number, now: number): void {
+  switch (plan.algorithm) {
+    case 'gcra':
+      gcra(step, plan, op, n, at, now)
+      break
+    case 'fixed_window':
+      fixedWindow(step, plan, op, n, at, now)
+      break
+    case 'token_bucket':
+    case 'leaky_bucket':
+      tokenBucket(step, plan, op, n, at, now)
+      break
+    case 'sliding_counter':
+      slidingCounter(step, plan, op, n, at, now)
+      break
+    case 'quota':
+      quota(step, plan, op, n, at, now)
+      break
+  }
 }
