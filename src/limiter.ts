@@ -36,8 +36,11 @@ import type {
 import { UsageMap } from './limiter/usage.js'
 import type { WaitingSettings } from './limiter/waiting-options.js'
 import { WaitingRoom } from './limiter/waiting-room.js'
-import { type PoliciesInput, type PolicyLimit, parseDuration } from './policy.js'
+import { type PoliciesInput, parseDuration } from './policy.js'
 import { identify, isText, type Subject } from './subject.js'
+
+// Of this module: V8 takes them for the constants they are, where it looks imported ones up at each use.
+const { allowed, denied } = Status
 
 /**
  * Makes a limiter.
@@ -164,10 +167,9 @@ class PolicyLimiter implements SyncLimiter {
     options: CostOptions | undefined,
   ): Decision | undefined {
     const compiled = this.#table.get(policy)
-    const { limits } = compiled
-    const limit = limits[0] as PolicyLimit
+    const limit = compiled.only
+    if (limit === undefined) return undefined
     const { plan } = limit
-    if (limits.length > 1 || plan.algorithm === 'concurrency') return undefined
     let n = 1
     if (options !== undefined) {
       assertOptions('check', options)
@@ -185,9 +187,9 @@ class PolicyLimiter implements SyncLimiter {
       step = engine.decideOne(limit, plan, identity, Op.consume, n, 0)
     }
     const { status, granted, remaining, waitUs, resetUs } = step
-    if (status < Status.denied) return undefined
+    if (status < denied) return undefined
     const { lastNowUs, source } = engine
-    this.#tally.countOne(policy, status === Status.allowed, source)
+    this.#tally.countOne(policy, status === allowed, source)
     return new Decision(limit, identity, status, granted, remaining, waitUs, resetUs, lastNowUs, source)
   }
 

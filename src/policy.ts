@@ -19,6 +19,8 @@ export { parseDuration } from './policy/units.js'
 export interface CompiledPolicy extends SubjectRule {
   /** In the order they were written; at least one. */
   readonly limits: readonly PolicyLimit[]
+  /** The one there is, where a check of it is a single step: not of `concurrency`, whose units are held. */
+  readonly only: PolicyLimit | undefined
 }
 
 export interface CompiledPolicies {
@@ -68,9 +70,11 @@ export function compilePolicies(
         peer: peers?.[index]?.plan,
       })
     })
+    const [only] = limits.length === 1 && limits[0]?.plan.algorithm !== 'concurrency' ? limits : []
     byName.set(name, {
       name,
       limits,
+      only,
       by: config.by,
       group: config.group,
     })

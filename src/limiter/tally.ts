@@ -46,15 +46,15 @@ export class Tally {
   #failed = 0
   #waited = 0
   #waitMs = 0
-  readonly #total = newCounts('')
   readonly #policies = new Map<string, Counts>()
+  /** Each request has one: together they are the total. */
   readonly #sources = new Map<string, Counts>()
+  #requestsOfSeveral = 0
   #policy: Counts | undefined
   #source: Counts | undefined
 
   /** A request of one policy. */
   countOne(policy: string, allowed: boolean, source: Source): void {
-    add(this.#total, allowed)
     if (this.#source?.name !== source) this.#source = countsOf(this.#sources, source)
     add(this.#source, allowed)
     if (this.#policy?.name !== policy) this.#policy = countsOf(this.#policies, policy)
@@ -63,10 +63,9 @@ export class Tally {
 
   /** A request of several policies: once for each, however often it names one. */
   count(asked: readonly { readonly policy: string }[], { allowed, source }: Decision): void {
-    add(this.#total, allowed)
     if (this.#source?.name !== source) this.#source = countsOf(this.#sources, source)
     add(this.#source, allowed)
-    const number = this.#total.allowed + this.#total.rejected
+    const number = ++this.#requestsOfSeveral
     for (const { policy } of asked) {
       const counts = countsOf(this.#policies, policy)
       if (counts.lastRequest === number) continue
@@ -85,7 +84,12 @@ export class Tally {
   }
 
   read(waiting: number, currentUsage: LimiterMetrics['currentUsage'] = {}): LimiterMetrics {
-    const { allowed, rejected } = this.#total
+    let allowed = 0
+    let rejected = 0
+    for (const counts of this.#sources.values()) {
+      allowed += counts.allowed
+      rejected += counts.rejected
+    }
     const policies = [...this.#policies.values()].map(counts => [
       counts.name,
       { allowed: counts.allowed, rejected: counts.rejected },
