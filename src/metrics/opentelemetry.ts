@@ -1,18 +1,28 @@
-/** `sluice/opentelemetry`: limiters as instruments and spans of OpenTelemetry, by its API alone (`docs/metrics.md`). */
-import { type Meter, metrics, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
+/** `sluice/opentelemetry`: limiters and breakers as instruments and spans of OpenTelemetry, by its API alone (`docs/metrics.md`). */
+import {
+  type Meter,
+  metrics,
+  type ObservableResult,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api'
 import { z } from 'zod'
 import { systemClock } from '../core/time.js'
 import { OptionError } from '../errors.js'
 import type { Limiter } from '../limiter/types.js'
 import { INSTRUMENTS, type InstrumentName, type Measure, observeLimiter } from './instruments.js'
 import { hasMethods, namedLimiters } from './option-schemas.js'
+import { type NamedBreaker, observeCircuits } from './otel-circuits.js'
 import type { SeriesKeyOf } from './series-keys.js'
 
 export type { SeriesKeyOf } from './series-keys.js'
 
 export interface OpenTelemetryOptions {
   /** By the name that the attribute `sluice.limiter` has. */
-  readonly limiters: Readonly<Record<string, Pick<Limiter, 'on' | 'metrics'>>>
+  readonly limiters?: Readonly<Record<string, Pick<Limiter, 'on' | 'metrics'>>>
+  /** Circuit breakers, as instruments; their `name` is the attribute `sluice.breaker`. */
+  readonly breakers?: readonly NamedBreaker[]
   /** Default: that of the global provider. */
   readonly meter?: Meter
   /** A span for each decision, in the context of its caller. `false`: none. Default: that of the global provider. */
@@ -24,14 +34,15 @@ export interface OpenTelemetryOptions {
 const SCOPE = 'sluice'
 
 const OPTIONS = z.strictObject({
-  limiters: namedLimiters,
+  limiters: namedLimiters.optional(),
+  breakers: z.array(hasMethods('metrics')).optional(),
   meter: hasMethods('createCounter', 'createHistogram').optional(),
   tracer: z.union([z.literal(false), hasMethods('startSpan')]).optional(),
   subject: z.custom<SeriesKeyOf>(value => typeof value === 'function', 'must be a function').optional(),
 })
 
 /**
- * Watches limiters from now on.
+ * Watches limiters and breakers from now on.
  *
  * @returns what ends it
  * @throws OptionError naming each option that cannot be accepted
@@ -39,13 +50,18 @@ const OPTIONS = z.strictObject({
 export function instrumentLimiters(options: OpenTelemetryOptions): () => void {
   const read = OPTIONS.safeParse(options)
   if (!read.success) throw new OptionError(`options of instrumentLimiters:\n${z.prettifyError(read.error)}`)
-  const { limiters, meter = metrics.getMeter(SCOPE), tracer = trace.getTracer(SCOPE), subject } = options
-  const measureOf = otelInstruments(meter, limiters)
-  const ends = Object.entries(limiters).flatMap(([name, limiter]) => {
-    const watched = [observeLimiter(limiter, measureOf(name))]
-    if (tracer !== false) watched.push(spanDecisions(tracer, name, limiter, subject))
-    return watched
-  })
+  const { limiters = {}, breakers = [] } = options
+  const { meter = metrics.getMeter(SCOPE), tracer = trace.getTracer(SCOPE), subject } = options
+  const ends: (() => void)[] = []
+  if (options.limiters !== undefined) {
+    ends.push(observeWaiting(meter, limiters))
+    const measureOf = otelInstruments(meter)
+    for (const [name, limiter] of Object.entries(limiters)) {
+      ends.push(observeLimiter(limiter, measureOf(name)))
+      if (tracer !== false) ends.push(spanDecisions(tracer, name, limiter, subject))
+    }
+  }
+  if (options.breakers !== undefined) ends.push(observeCircuits(meter, breakers))
   return () => {
     for (const end of ends) end()
   }
@@ -59,11 +75,24 @@ function otelNameOf(instrument: InstrumentName): string {
     .replace(/^sluice_/, 'sluice.')
 }
 
-function otelInstruments(
+const described = (name: InstrumentName) => ({ description: INSTRUMENTS[name].help })
+
+/** How many calls wait, when that is collected. @returns what ends it */
+function observeWaiting(
   meter: Meter,
-  limiters: OpenTelemetryOptions['limiters'],
-): (limiter: string) => Measure {
-  const described = (name: InstrumentName) => ({ description: INSTRUMENTS[name].help })
+  limiters: Readonly<Record<string, Pick<Limiter, 'metrics'>>>,
+): () => void {
+  const gauge = meter.createObservableGauge(otelNameOf('waiting'), described('waiting'))
+  const callback = (result: ObservableResult) => {
+    for (const [name, limiter] of Object.entries(limiters)) {
+      result.observe(limiter.metrics().waiting, { 'sluice.limiter': name })
+    }
+  }
+  gauge.addCallback(callback)
+  return () => gauge.removeCallback(callback)
+}
+
+function otelInstruments(meter: Meter): (limiter: string) => Measure {
   const counter = (name: InstrumentName) => {
     const instrument = meter.createCounter(otelNameOf(name), described(name))
     return (value: number, labels: Record<string, string>) => instrument.add(value, labels)
@@ -74,11 +103,6 @@ function otelInstruments(
     return (value: number, labels: Record<string, string>) => instrument.record(value, labels)
   }
   const up = meter.createGauge(otelNameOf('storeUp'), described('storeUp'))
-  meter.createObservableGauge(otelNameOf('waiting'), described('waiting')).addCallback(result => {
-    for (const [name, limiter] of Object.entries(limiters)) {
-      result.observe(limiter.metrics().waiting, { 'sluice.limiter': name })
-    }
-  })
   const record = {
     requests: counter('requests'),
     decisionSeconds: histogram('decisionSeconds', 's', INSTRUMENTS.decisionSeconds.buckets),

@@ -15,6 +15,7 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { afterEach, describe, expect, test } from 'vitest'
+import { createBreaker } from '../../../src/breaker/index.js'
 import { instrumentLimiters, type OpenTelemetryOptions } from '../../../src/metrics/opentelemetry.js'
 import { createTestLimiter } from '../../../src/testing/index.js'
 
@@ -127,4 +128,46 @@ describe('spans', () => {
 
 test('what is no limiter is refused by name', () => {
   expect(() => instrumentLimiters({ limiters: { api: 5 as never } })).toThrow(/limiters\.api/)
+})
+
+test('B9: breakers are summed over their circuits, none of which is named, until it is ended', async () => {
+  const breaker = createBreaker({ name: 'upstream', scope: 'PerServer', failureThreshold: 1 })
+  ends.push(() => breaker.close())
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA)
+  const meters = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] })
+  ends.push(() => meters.shutdown())
+  const end = instrumentLimiters({ breakers: [breaker], meter: meters.getMeter('test') })
+  const failing = () => Promise.reject(new Error('down'))
+  for (const server of ['secret-a', 'secret-a', 'secret-b'])
+    await breaker.run({ server }, failing).catch(() => {})
+  await breaker.run({ server: 'secret-c' }, () => 'fine')
+  await meters.forceFlush()
+  const told = exporter
+    .getMetrics()
+    .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
+  const common = { 'sluice.breaker': 'upstream', 'sluice.scope': 'server' }
+  const values = told.map(({ descriptor, dataPoints }) => [
+    descriptor.name,
+    dataPoints.map(point => point.value),
+  ])
+  expect(Object.fromEntries(values)).toEqual({
+    'sluice.breaker.failures': [2],
+    'sluice.breaker.rejections': [1],
+    'sluice.breaker.transitions': [2],
+    'sluice.breaker.circuits': [1, 2, 0],
+  })
+  expect(told[0]?.dataPoints[0]?.attributes).toEqual(common)
+  expect(JSON.stringify(told)).not.toContain('secret')
+  end()
+  exporter.reset()
+  await meters.forceFlush()
+  expect(
+    exporter
+      .getMetrics()
+      .flatMap(({ scopeMetrics }) =>
+        scopeMetrics.flatMap(({ metrics }) =>
+          metrics.flatMap(({ dataPoints }) => dataPoints as readonly unknown[]),
+        ),
+      ),
+  ).toEqual([])
 })
