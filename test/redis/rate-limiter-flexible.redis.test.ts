@@ -182,6 +182,16 @@ describe.each(Object.keys(KINDS))('%s beside that of rate-limiter-flexible', kin
   })
 })
 
+test('results and limiters have the members that those of rate-limiter-flexible have', () => {
+  const values = [3, 500, 7, true] as const
+  expect(new ours.RateLimiterRes(...values).toJSON()).toEqual(new theirs.RateLimiterRes(...values).toJSON())
+  expect(String(new ours.RateLimiterRes(...values))).toBe(String(new theirs.RateLimiterRes(...values)))
+  const options = { points: 3, duration: 2.5, blockDuration: 4 }
+  for (const limiter of [new ours.RateLimiterMemory(options), new theirs.RateLimiterMemory(options)]) {
+    expect(limiter).toMatchObject({ ...options, msDuration: 2500, msBlockDuration: 4000 })
+  }
+})
+
 describe('RateLimiterRedis', () => {
   test('counts on the same keys as its namesake', async () => {
     const options = { points: 3, duration: 60, keyPrefix: 'rlf-shared', storeClient: redis }

@@ -18,4 +18,12 @@ export class RateLimiterRes {
   toString(): string {
     return JSON.stringify(this)
   }
+
+  toJSON(): Pick<
+    RateLimiterRes,
+    'remainingPoints' | 'msBeforeNext' | 'consumedPoints' | 'isFirstInDuration'
+  > {
+    const { remainingPoints, msBeforeNext, consumedPoints, isFirstInDuration } = this
+    return { remainingPoints, msBeforeNext, consumedPoints, isFirstInDuration }
+  }
 }

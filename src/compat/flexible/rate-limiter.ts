@@ -39,6 +39,10 @@ export abstract class RateLimiter {
     this.#live.duration = readSetting('duration', duration)
   }
 
+  get msDuration(): number {
+    return this.duration * 1000
+  }
+
   /** s */
   get blockDuration(): number {
     return this.#live.blockDuration
@@ -46,6 +50,10 @@ export abstract class RateLimiter {
 
   set blockDuration(blockDuration: number) {
     this.#live.blockDuration = readSetting('blockDuration', blockDuration)
+  }
+
+  get msBlockDuration(): number {
+    return this.blockDuration * 1000
   }
 
   get execEvenly(): boolean {
