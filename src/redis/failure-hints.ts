@@ -34,6 +34,10 @@ const BY_TEXT: readonly (readonly [RegExp, string])[] = [
     /PEM|asn1|bad base64|no start line/i,
     'a certificate or key cannot be read: check tls.ca, tls.cert and tls.key',
   ],
+  [
+    /^Unknown RESP type|^Protocol error, got/,
+    'it does not speak as Redis does: check host and port; if it speaks TLS, write rediss:// instead of redis://',
+  ],
   [/cluster support disabled/, 'it is no node of a cluster: write redis://'],
   [/^ERR max number of clients reached/, 'raise its `maxclients`'],
   [
@@ -81,5 +85,5 @@ function codeOf(error: Error): string | undefined {
 
 function textOf(error: Error): string {
   if (error instanceof AggregateError && error.errors[0] instanceof Error) return textOf(error.errors[0])
-  return error.message
+  return error.message.replace(/ Please report this\.$/, '')
 }

@@ -4,7 +4,7 @@ import { FlightWindow } from './flight-window.js'
 import type { RedisClient } from './redis-client.js'
 import { ReplyReader } from './reply.js'
 import { RequestBlock } from './request-block.js'
-import { preload, runScript, type Script } from './scripts.js'
+import { assertCallable, preload, runScript, type Script } from './scripts.js'
 import {
   FULL_BATCH_CHECKS,
   IN_FLIGHT_MAX,
@@ -119,10 +119,11 @@ export class NodeLane {
     this.#wake()
   }
 
-  /** Resolves when the node is connected and knows the script. */
+  /** Resolves when the node is connected, knows the script, and lets it be called. */
   async ready(): Promise<void> {
     await this.client.ready()
     await this.#preloaded
+    await assertCallable(this.client, this.#script)
   }
 
   /** Takes away what was not sent, to be sent elsewhere. */

@@ -160,7 +160,7 @@ async function runFunction(
 
 /**
  * Makes the script known to a server, on every connection: a restarted server, or the next primary, knows none. A user
- * may lack the right to, and still call what an administrator has loaded, or EVAL: then a call without content tells.
+ * may lack the right to, and still call what an administrator has loaded, or EVAL: then `assertCallable` tells.
  *
  * @throws ServerError for anything else; ScriptingError when the name of the library is taken
  */
@@ -172,13 +172,18 @@ export async function preload(client: RedisClient, script: Script): Promise<void
   } catch (error) {
     const reply = error instanceof ScriptingError ? error.cause : error
     if (!(reply instanceof ServerError && reply.kind === 'NOPERM')) throw error
-    // A library may still be loaded by somebody else, before the first call.
-    if (asFunction === undefined) await probe(client, script)
   }
 }
 
-/** The script refuses a call without content, and so shows that it may be called. */
-async function probe(client: RedisClient, script: Script): Promise<void> {
+/**
+ * Who may load a script may not always call it, and the other way round. It refuses a call without content, and so shows
+ * that it may be called.
+ *
+ * @throws ServerError when it may not
+ */
+export async function assertCallable(client: RedisClient, script: Script): Promise<void> {
+  // A library may still be loaded by somebody else, before the first call.
+  if (script.asFunction !== undefined) return
   try {
     await runScript(client, script, [], [])
   } catch (error) {

@@ -3,7 +3,7 @@ import { Batcher } from './batcher.js'
 import { type Inspection, readInspection } from './inspection.js'
 import { patiently } from './patience.js'
 import type { RedisClient } from './redis-client.js'
-import { preload, runScript, type Scripts } from './scripts.js'
+import { assertCallable, preload, runScript, type Scripts } from './scripts.js'
 import { translateServerError } from './server-errors.js'
 import type { Topology, TopologyOptions } from './topology.js'
 
@@ -50,6 +50,7 @@ export class ServerTopology implements Topology {
   async ready(): Promise<void> {
     await this.#client.ready()
     await this.#preloaded
+    await assertCallable(this.#client, this.#scripts.decide).catch(throwTranslated)
   }
 
   async close(): Promise<void> {

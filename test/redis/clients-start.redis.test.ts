@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createRedisEngine } from '../../src/engine/redis-engine.js'
 import { createLimiter } from '../../src/limiter.js'
@@ -23,6 +25,7 @@ beforeAll(async () => {
   const user = (name: string, ...rules: string[]) => cli('ACL', 'SETUSER', name, 'on', '>right', ...rules)
   await user('no-scripts', '~*', '+@all', '-@scripting')
   await user('no-eval', '~*', '+@all', '-script', '-evalsha')
+  await user('no-evalsha', '~*', '+@all', '-evalsha')
   await user('other-keys', '~other:*', '+@all')
   await user('no-select', '~*', '+@all', '-select')
   await user('few', '~sl1:*', '-@all', ...NEEDED_COMMANDS)
@@ -50,10 +53,21 @@ async function failuresOf(store: ReturnType<StoreKind['store']>): Promise<Error[
 const UNAVAILABLE = 'ERR_SLUICE_STORE_UNAVAILABLE'
 type Wanted = Parameters<StoreKind['store']>[0]
 
+/** What speaks first, and is no Redis. */
+const mail = createServer(socket => socket.on('error', () => {}).write('220 mail.example ESMTP\r\n'))
+beforeAll(() => once(mail.listen(0, '127.0.0.1'), 'listening'))
+afterAll(() => mail.close())
+
 describe.each(STORE_KINDS)('by $name', ({ store }) => {
   test.each<[string, string, string | RegExp, () => Wanted]>([
     ['nothing listens', UNAVAILABLE, /ECONNREFUSED.*nothing listens there/, () => ({ port: NOBODY })],
     ['the name is unknown', UNAVAILABLE, /this name/, () => ({ port: NOBODY, host: 'absent.invalid' })],
+    [
+      'another service listens',
+      UNAVAILABLE,
+      /does not speak as Redis does: check host and port/,
+      () => ({ port: (mail.address() as AddressInfo).port }),
+    ],
     ['there is no socket', UNAVAILABLE, /no such socket/, () => ({ port: 0, path: '/absent/redis.sock' })],
     ['a password is needed', UNAVAILABLE, /NOAUTH.*asks for a password/, () => ({ port: server.port })],
     [
@@ -91,6 +105,12 @@ describe.each(STORE_KINDS)('by $name', ({ store }) => {
       'ERR_SLUICE_SCRIPTING',
       /NOPERM.*the user needs EVALSHA/,
       () => ({ port: server.port, username: 'no-eval', password: 'right' }),
+    ],
+    [
+      'the user may load a script, and not call it',
+      'ERR_SLUICE_SCRIPTING',
+      /NOPERM.*the user needs EVALSHA/,
+      () => ({ port: server.port, username: 'no-evalsha', password: 'right' }),
     ],
     [
       'the user may not touch these keys',

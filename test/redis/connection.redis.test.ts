@@ -108,9 +108,10 @@ describe('a connection that ends', () => {
     const proxy = await proxyOf(server.port)
     const engine = engineOf({ store: proxy.url })
     await engine.ready()
+    const before = await scriptCalls()
     proxy.holdReplies()
     const outcomes = ['a', 'b', 'c'].map(subject => ask(engine, subject))
-    await until(async () => (await scriptCalls()) === 1)
+    await until(async () => (await scriptCalls()) === before + 1)
     proxy.killConnections()
     for (const outcome of outcomes) {
       await expect(outcome).rejects.toMatchObject({ code: 'ERR_SLUICE_CONNECTION_LOST' })
@@ -122,7 +123,7 @@ describe('a connection that ends', () => {
         () => false,
       ),
     )
-    expect(await scriptCalls()).toBe(2)
+    expect(await scriptCalls()).toBe(before + 2)
     // The server had executed what nobody heard of: a second time would be 8.
     expect((await ask(engine, 'a')).checks[0]?.remaining).toBe(8)
   })
