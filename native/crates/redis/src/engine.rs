@@ -6,6 +6,7 @@ use crate::lane::{Lane, LaneSetup};
 use crate::listener::{Listener, Nobody};
 use crate::meta::{Agreement, Commands};
 use crate::progress::{CallGuard, Caller, Progress};
+use crate::scripts::DECIDE;
 use crate::server_check::Role;
 use crate::store::{Place, Store};
 use redis::{Cmd, Value};
@@ -164,7 +165,8 @@ impl RedisEngine {
             Topology::Server(lane) => lane.ready().await?,
             Topology::Cluster(cluster) => cluster.ready().await?,
         }
-        self.inner.agree().await
+        self.inner.agree().await?;
+        self.inner.may_call_scripts().await
     }
 
     /// Sends any other command, once, to the server that has the key.
@@ -210,6 +212,18 @@ impl Inner {
 
     async fn agree(&self) -> Result<(), Error> {
         self.agreement.reach(&self.topology).await
+    }
+
+    /// Who may load a script may not always call it, and the other way round. It refuses a call without content, and so shows
+    /// that it may be called.
+    async fn may_call_scripts(&self) -> Result<(), Error> {
+        let mut empty = redis::cmd("EVALSHA");
+        empty.arg(DECIDE.sha1).arg(0);
+        match self.topology.call(self.agreement.key(), empty).await {
+            Err(Failure::Reply(reply)) if ["SLUICE", "NOSCRIPT"].contains(&reply.kind.as_str()) => Ok(()),
+            Err(failure) => Err(failure.into()),
+            Ok(_) => Ok(()),
+        }
     }
 
     fn late(&self, was_sent: bool) -> Error {

@@ -35,6 +35,7 @@ mod cluster;
 mod driver;
 mod engine;
 mod error;
+mod failure;
 mod hex;
 mod key;
 mod key_part;

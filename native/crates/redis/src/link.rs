@@ -1,8 +1,11 @@
 use crate::error::{Error, Failure, failure_of, value_of};
+use crate::failure::{describe, silence};
 use crate::scripts::{DECIDE, Script};
 use crate::server_check::{Role, check_server};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, PushInfo, PushKind, Value};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, PushInfo, PushKind, RedisError, Value,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -48,12 +51,11 @@ impl Connected {
             .set_push_sender(sender);
         let unreachable =
             |why: &dyn std::fmt::Display| Error::Unavailable(format!("Redis at {address} cannot be reached: {why}"));
+        let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        let failed = |error: RedisError| unreachable(&describe(&error, is_tls));
         let connecting = async {
-            let client = Client::open(info).map_err(|error| unreachable(&error))?;
-            let connection = client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await
-                .map_err(|error| unreachable(&error))?;
+            let client = Client::open(info).map_err(failed)?;
+            let connection = client.get_multiplexed_async_connection_with_config(&config).await.map_err(failed)?;
             let link = Link { connection, address: Arc::clone(&address) };
             check_server(&link, role).await.map_err(|error| match error {
                 Error::ConnectionLost(_) => unreachable(&error),
@@ -65,7 +67,7 @@ impl Connected {
                 Err(Failure::Error(error)) => Err(unreachable(&error)),
             }
         };
-        let silent = || format!("nothing answers within {} s", CONNECT_MAX.as_secs());
+        let silent = || format!("timed out after {} s ({})", CONNECT_MAX.as_secs(), silence(is_tls));
         let link = timeout(CONNECT_MAX, connecting).await.map_err(|_| unreachable(&silent()))??;
         Ok(Self { link, notices })
     }

@@ -57,6 +57,11 @@ impl Agreement {
         agreement
     }
 
+    /// Where it stands.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     pub fn is_reached(&self) -> bool {
         self.reached.load(Ordering::Acquire)
     }

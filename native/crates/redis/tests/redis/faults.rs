@@ -1,7 +1,9 @@
 use crate::server::{RedisServer, free_port, until};
 use crate::support::{consume, counter, engine_of, engine_with, used};
 use sluice_algorithms::{Plan, Status};
-use sluice_redis::{Error, RedisEngine};
+use sluice_redis::{Error, KeySpace, Options, RedisEngine, Store};
+use std::io::Write;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -200,4 +202,37 @@ async fn errors_of_the_server_are_told_apart_and_charge_nothing() {
 
     assert_eq!(consume(&engine, "k", &plan).await, Ok(Status::Allowed));
     assert_eq!(used(&engine, "k", &plan).await, 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_not_call_what_it_may_load_is_told_at_the_start() {
+    let server = RedisServer::start();
+    let _: String = server.run(&["ACL", "SETUSER", "few", "on", ">right", "~*", "+@all", "-evalsha"]);
+    let url = format!("redis://few:right@127.0.0.1:{}", server.port);
+    let engine = RedisEngine::new(Store::from_url(&url).unwrap(), &KeySpace::default(), Options::default());
+    assert_eq!(engine.ready().await.unwrap_err().code(), "ERR_SLUICE_SCRIPTING");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_a_store_cannot_be_reached_is_told_in_a_line_with_the_way_out() {
+    let server = RedisServer::start();
+    let mail = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mail_port = mail.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let greeted: Vec<_> = mail
+            .incoming()
+            .flatten()
+            .map(|mut caller| caller.write_all(b"220 mail ESMTP\r\n").map(|()| caller))
+            .collect();
+        drop(greeted);
+    });
+    for (url, way_out) in [
+        (format!("redis://127.0.0.1:{}", free_port()), "(nothing listens there: check host and port)"),
+        (format!("redis://nobody:wrong@127.0.0.1:{}", server.port), "(check user and password)"),
+        (format!("redis://127.0.0.1:{mail_port}"), "does not speak as Redis does: check host and port"),
+    ] {
+        let engine = RedisEngine::new(Store::from_url(&url).unwrap(), &KeySpace::default(), Options::default());
+        let told = engine.ready().await.unwrap_err().to_string();
+        assert!(told.contains(way_out) && told.lines().count() == 1, "{told}");
+    }
 }
