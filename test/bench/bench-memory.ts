@@ -4,9 +4,9 @@
  *
  * Contenders take turns within every round, and ratios are the medians of the rounds' ratios: what disturbs a round
  * disturbs all of it. Time is CPU time of the process, garbage collection included. Every check brings its subject as a string of its own, as requests do, drawn evenly. No limit is
- * reached while time is measured; afterwards a limit that is reached counts admissions. Three lines help to read the others:
- * what reading the clock costs, which every contender does once per check; what the engine takes of `checkSync`; and
- * the bytes that a key takes at 1,000,000 keys.
+ * reached while time is measured; afterwards a limit that is reached counts admissions. Four lines help to read the others:
+ * what reading the clock costs, which every contender does once per check; the floor, a loop by hand without a limiter, which
+ * tells what is possible; what the engine takes of `checkSync`; and the bytes that a key takes at 1,000,000 keys.
  *
  *   SLUICE_BENCH_ROUNDS=50   rounds of each cell (default 15)
  */
@@ -15,11 +15,13 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import LocalStore from '@fastify/rate-limit/store/LocalStore.js'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { GcraPlan } from '../../src/core/plan.ts'
 import { Op, Status } from '../../src/core/step.ts'
 import { MemoryEngine } from '../../src/engine/memory-engine.ts'
 import { createLimiter } from '../../src/index.ts'
 import { compilePlan } from '../../src/policy.ts'
 import { median, sequence } from './support/closed-loop.ts'
+import { floor } from './support/memory-floor.ts'
 
 const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 15)
 const WARM_UP_ROUNDS = 3
@@ -46,10 +48,18 @@ const CONTENDERS: Readonly<Record<string, (keys: number, limit: number) => Ask>>
     for (let i = 0; i < subjects.length; i++) if (Date.now() > 0) later++
     return later
   },
+  'the floor': (keys, limit) => {
+    const { compiled, plan } = byHand(limit)
+    const check = floor(compiled, plan, keys)
+    return subjects => {
+      let admitted = 0
+      for (const subject of subjects) if (check(subject).allowed) admitted++
+      return admitted
+    }
+  },
   'the engine of sluice gcra': (_, limit) => {
     const engine = new MemoryEngine()
-    const plan = compilePlan({ algorithm: 'gcra', limit, windowUs: WINDOW_MS * 1000 })
-    const compiled = { policy: 'p', keyName: 'p', slot: 0, plan, limit, windowMs: WINDOW_MS }
+    const { compiled, plan } = byHand(limit)
     return subjects => {
       let admitted = 0
       for (const subject of subjects) {
@@ -89,6 +99,12 @@ const CONTENDERS: Readonly<Record<string, (keys: number, limit: number) => Ask>>
       return admitted
     }
   },
+}
+
+/** `gcra`, without a limiter that reads its policy. */
+function byHand(limit: number) {
+  const plan = compilePlan({ algorithm: 'gcra', limit, windowUs: WINDOW_MS * 1000 }) as GcraPlan
+  return { plan, compiled: { policy: 'p', keyName: 'p', slot: 0, plan, limit, windowMs: WINDOW_MS } }
 }
 
 const MEASURED = Object.keys(CONTENDERS)
@@ -180,7 +196,7 @@ async function countAdmissions(): Promise<void> {
   console.log(
     `\n## admissions of ${REACHED_CHECKS} checks at ${REACHED} per key; a count of the draws says ${expected}\n`,
   )
-  for (const name of [...OURS, ...RIVALS]) {
+  for (const name of ['the floor', ...OURS, ...RIVALS]) {
     const admitted = await CONTENDERS[name]?.(REACHED_KEYS, REACHED)(subjects)
     console.log(`${name}: ${admitted}${admitted === expected ? '' : ' WRONG'}`)
     if (admitted !== expected) process.exitCode = 1
@@ -205,7 +221,7 @@ console.log(`|---|${KEY_COUNTS.map(() => '---').join('|')}|`)
 for (const name of MEASURED) row(name, samples => median(samples.get(name) ?? []).toFixed(0))
 console.log()
 for (const rival of RIVALS) {
-  for (const name of OURS)
+  for (const name of ['the floor', ...OURS])
     row(`${name}, times as fast as ${rival}`, samples => ratio(samples, name, rival).toFixed(2))
 }
 
