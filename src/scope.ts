@@ -1,4 +1,5 @@
-import { list, Refusal, show } from './policy/refusal.js'
+import { CheckError } from './errors.js'
+import { kindOf, list, Refusal, show } from './policy/refusal.js'
 import { readWord } from './policy/values.js'
 import type { Subject } from './subject.js'
 
@@ -100,7 +101,8 @@ function customScope(nameOf: ScopeFunction): ScopeRule {
       try {
         const name: unknown = nameOf(call)
         if (typeof name === 'string' && name !== '') return textOf(name)
-        onFallback(new TypeError(`the function of the scope answered ${show(name)}; it has to name a text`))
+        const answer = name === '' ? 'an empty text' : kindOf(name)
+        onFallback(new CheckError(`the function of the scope answered ${answer}; it has to name a text`))
       } catch (error) {
         onFallback(error)
       }

@@ -3,6 +3,7 @@ import { circuitLifeMs, stepCircuit } from '../core/circuit.js'
 import { type CircuitPlan, CircuitStatus, createCircuitStep } from '../core/circuit-plan.js'
 import { type CircuitState, circuitNumbers, circuitOf, freshCircuit } from '../core/circuit-state.js'
 import type { Clock } from '../core/time.js'
+import { ProtocolError } from '../errors.js'
 import type { CircuitKeys } from '../keys.js'
 import { type CircuitItem, type CircuitStore, SETTINGS_LIFE_MS } from './circuit-store.js'
 import type { CircuitReply, CircuitResult } from './circuit-wire.js'
@@ -111,7 +112,8 @@ export class CustomCircuitStore implements CircuitStore {
       const stored = change((await this.#store.get(key)) ?? undefined)
       if (stored !== undefined) await this.#store.set(key, stored.text, stored.ttlMs)
     }
-    if (result === undefined) throw new Error("the store's update did not call what it was given")
+    if (result === undefined)
+      throw new ProtocolError("the store's 'update' did not call the function that it was given")
     return result
   }
 }

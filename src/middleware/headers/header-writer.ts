@@ -20,7 +20,10 @@ export function readHeaderFormats(value: unknown): readonly Format[] | Refusal {
   const writers = new Map<string, Format>()
   for (const entry of values) {
     const format = readFormat(entry)
-    if (format instanceof Refusal) return format
+    if (format instanceof Refusal) {
+      const isOlder = typeof entry === 'string' && /^draft-(8|9|10)$/.test(entry)
+      return isOlder ? new Refusal(`${show(entry)} has the syntax of 'draft-11'; write that`) : format
+    }
     if (format === 'none') {
       if (values.length > 1) return new Refusal(`'none' stands beside other formats; write it alone`)
       continue

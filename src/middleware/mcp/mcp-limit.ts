@@ -1,10 +1,10 @@
 import { systemClock } from '../../core/time.js'
 import type { Decision } from '../../decision.js'
-import { isSluiceError } from '../../errors.js'
+import { CheckError, isSluiceError } from '../../errors.js'
 import { warnProcess } from '../../events.js'
 import { AtOnce } from '../../limiter/at-once.js'
 import type { Limiter } from '../../limiter/types.js'
-import { show } from '../../policy/refusal.js'
+import { kindOf, show } from '../../policy/refusal.js'
 import { Waits } from '../headers/backpressure.js'
 import type { ShadowCounts } from '../request/shadow.js'
 import { ANONYMOUS, defaultSubject, HANDSHAKE, type McpExtra, type McpRequest } from './mcp-call.js'
@@ -183,7 +183,7 @@ export class McpLimit {
       const subject: unknown = await subjectOf(extra, request)
       if (typeof subject === 'string' && subject !== '') return subject.toWellFormed()
       if (subject === undefined || subject === '') return ANONYMOUS
-      throw new TypeError(`'subject' answered a ${typeof subject}, not a text`)
+      throw new CheckError(`'subject' answered ${kindOf(subject)}, not a text`)
     } catch (error) {
       warnProcess(`limitMcp: 'subject' failed, and the request counts as '${ANONYMOUS}'`, error)
       return ANONYMOUS

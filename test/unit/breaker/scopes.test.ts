@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest'
-import { createBreaker, type Scope } from '../../../src/breaker/index.js'
+import { describe, expect, test, vi } from 'vitest'
+import { createBreaker, createBreaker, type Scope } from '../../../src/breaker/index.js'
 import { FakeClock } from '../../../src/testing/fake-clock.js'
 import { breakerOf, down } from './breaker-harness.js'
 
@@ -67,6 +67,15 @@ describe('B6: a scope', () => {
     expect(await breaker.run('x', () => 'fine')).toBe('fine')
     expect(breaker.metrics().circuits).toMatchObject([{ key: 'default' }])
     expect(warnings).toHaveLength(1)
+  })
+
+  test('of a function that answers no text is told of to everybody, by the kind of the answer', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    await using breaker = createBreaker({ scope: () => 4711 as unknown as string })
+    await breaker.run({ server: 'a' }, () => 'fine')
+    const message = String(warned.mock.calls[0]?.[0])
+    warned.mockRestore()
+    expect(message).toMatch(/counts as 'default': the function of the scope answered a number; it has to name/)
   })
 
   test('is told by metrics in its own words', async () => {

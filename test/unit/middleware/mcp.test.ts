@@ -177,7 +177,12 @@ describe('limitMcp', () => {
     })
     await call('search')
     await expect(call('search')).rejects.toEqual(refused())
-    expect(warned.mock.calls.flat().join()).toContain("'subject' failed")
+    const numbered = await setUp({ tools: { search: '1/m' }, subject: () => 42 as never })
+    await numbered.call('search')
+    const warnings = warned.mock.calls.flat().join()
+    expect(warnings).toMatch(/'subject' failed, and the request counts as 'anonymous': Error at \S+:\d+/)
+    expect(warnings).toContain("counts as 'anonymous': 'subject' answered a number, not a text")
+    expect(warnings).not.toMatch(/no such header|42/)
     warned.mockRestore()
   })
 
