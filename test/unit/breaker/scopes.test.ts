@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { createBreaker, createBreaker, type Scope } from '../../../src/breaker/index.js'
+import { createBreaker, type Scope } from '../../../src/breaker/index.js'
 import { FakeClock } from '../../../src/testing/fake-clock.js'
 import { breakerOf, down } from './breaker-harness.js'
 
@@ -75,7 +75,9 @@ describe('B6: a scope', () => {
     await breaker.run({ server: 'a' }, () => 'fine')
     const message = String(warned.mock.calls[0]?.[0])
     warned.mockRestore()
-    expect(message).toMatch(/counts as 'default': the function of the scope answered a number; it has to name/)
+    expect(message).toMatch(
+      /counts as 'default': the function of the scope answered a number; it has to name/,
+    )
   })
 
   test('is told by metrics in its own words', async () => {
