@@ -1,12 +1,13 @@
-use crate::lease_id::LeaseId;
+use crate::lease_id::{Holder, LeaseId};
+use crate::lease_list::LeaseList;
 use crate::plan::{ConcurrencyPlan, LEASE_UNITS_MAX};
 use crate::step::{Check, Op, Status, Step, Write};
 use crate::time::{max, min};
-use crate::words::Ends;
+use crate::words::WORDS_MAX;
 use std::collections::HashMap;
 
 /// What one holder holds. All its units end together. In Redis: members `0:<id>`, `1:<id>`, … with the score `end_us`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lease {
     /// Who holds.
     pub id: LeaseId,
@@ -22,8 +23,7 @@ const SEARCHED_MAX: usize = 16;
 /// Leases that run, and some that have ended and were not taken out yet.
 #[derive(Clone, Debug, Default)]
 pub struct LeaseSet {
-    /// Soonest end first.
-    by_end: Vec<Lease>,
+    by_end: LeaseList,
     /// Units of all of them.
     units: f64,
     /// When the lease of a holder ends, since there were too many to look at each; empty before.
@@ -32,14 +32,14 @@ pub struct LeaseSet {
 
 impl PartialEq for LeaseSet {
     fn eq(&self, other: &Self) -> bool {
-        self.by_end == other.by_end
+        self.leases() == other.leases()
     }
 }
 
 /// What a decision does to the leases. Without effect when the `write` of its step is `None`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LeaseChange<'a> {
-    lease_id: &'a str,
+    holder: Holder<'a>,
     /// Which lease is the holder's.
     place: Option<usize>,
     /// What the holder holds from now on; 0 takes the lease out.
@@ -49,48 +49,53 @@ pub struct LeaseChange<'a> {
     ended_us: f64,
 }
 
-const NO_CHANGE: LeaseChange<'static> =
-    LeaseChange { lease_id: "", place: None, units: 0.0, end_us: 0.0, ended_us: 0.0 };
-
 impl LeaseSet {
     /// The leases, soonest end first.
+    #[inline(always)]
     pub fn leases(&self) -> &[Lease] {
-        &self.by_end
+        self.by_end.as_slice()
     }
 
     /// Whether there is none, and the key is gone.
     pub fn is_empty(&self) -> bool {
-        self.by_end.is_empty()
+        self.leases().is_empty()
+    }
+
+    /// The leases, if they are few and none has ended.
+    #[inline(always)]
+    fn few_running(&self, now: f64) -> Option<&[Lease]> {
+        let leases = self.leases();
+        let running = leases.first().is_some_and(|first| first.end_us > now);
+        (running && self.ends.is_empty()).then_some(leases)
     }
 
     #[inline(always)]
-    fn place_of(&self, id: &str) -> Option<usize> {
-        let from = if self.ends.is_empty() { 0 } else { self.place_by_end(id)? };
-        let ends = Ends::of(id);
-        let offset = self.by_end.get(from..)?.iter().position(|lease| lease.id.is(id, ends))?;
+    fn place_of(&self, holder: &Holder<'_>) -> Option<usize> {
+        let from = if self.ends.is_empty() { 0 } else { self.place_by_end(holder)? };
+        let offset = self.leases().get(from..)?.iter().position(|lease| lease.id.is(holder))?;
         Some(from + offset)
     }
 
     /// The first place at which a lease can be, of too many to look at each.
     #[cold]
-    fn place_by_end(&self, id: &str) -> Option<usize> {
-        Some(self.first_ending_at(*self.ends.get(&LeaseId::from(id))?))
+    fn place_by_end(&self, holder: &Holder<'_>) -> Option<usize> {
+        let end_us = *self.ends.get(&LeaseId::from(holder))?;
+        Some(self.leases().partition_point(|lease| lease.end_us < end_us))
     }
 
-    /// The first place of a lease that ends at this instant or later.
-    #[inline]
-    fn first_ending_at(&self, end_us: f64) -> usize {
-        match self.by_end.last() {
+    /// The first place of a lease that ends later than this.
+    fn first_ending_after(&self, end_us: f64) -> usize {
+        match self.leases().last() {
             // What is new ends last, as a rule.
-            Some(last) if last.end_us >= end_us => self.by_end.partition_point(|lease| lease.end_us < end_us),
-            _ => self.by_end.len(),
+            Some(last) if last.end_us > end_us => self.leases().partition_point(|lease| lease.end_us <= end_us),
+            _ => self.leases().len(),
         }
     }
 
     /// When the given number of units that others hold will have ended.
     fn unit_end_us(&self, own: Option<usize>, units: f64, now: f64) -> f64 {
         let mut ended = 0.0;
-        for (place, lease) in self.by_end.iter().enumerate() {
+        for (place, lease) in self.leases().iter().enumerate() {
             if lease.end_us > now && own != Some(place) {
                 ended += lease.units;
             }
@@ -104,7 +109,7 @@ impl LeaseSet {
     /// Carries out what the last decision on these leases said; an empty set is one that is absent.
     #[inline(always)]
     pub fn apply(&mut self, change: &LeaseChange<'_>) {
-        let ended = self.by_end.iter().take_while(|lease| lease.end_us <= change.ended_us).count();
+        let ended = self.leases().iter().take_while(|lease| lease.end_us <= change.ended_us).count();
         for _ in 0..ended {
             self.take_out(0);
         }
@@ -112,44 +117,69 @@ impl LeaseSet {
             self.take_out(place);
         }
         if change.units > 0.0 {
-            self.put_in(Lease { id: LeaseId::from(change.lease_id), units: change.units, end_us: change.end_us });
+            self.put_in(Lease { id: (&change.holder).into(), units: change.units, end_us: change.end_us });
         }
     }
 
-    #[inline]
     fn take_out(&mut self, place: usize) {
-        let Some(lease) = self.by_end.get(place) else { return };
+        let Some(lease) = self.by_end.as_slice().get(place) else { return };
         self.units -= lease.units;
         if !self.ends.is_empty() {
             self.ends.remove(&lease.id);
         }
-        // The newest ends last, and is held the shortest, as a rule.
-        if place + 1 == self.by_end.len() {
-            self.by_end.truncate(place);
-        } else {
-            self.by_end.remove(place);
-        }
+        self.by_end.remove(place);
     }
 
-    #[inline]
     fn put_in(&mut self, lease: Lease) {
         self.units += lease.units;
-        if !self.ends.is_empty() || self.by_end.len() >= SEARCHED_MAX {
+        if !self.ends.is_empty() || self.leases().len() >= SEARCHED_MAX {
             return self.put_in_and_index(lease);
         }
-        match self.first_ending_at(lease.end_us) {
-            place if place == self.by_end.len() => self.by_end.push(lease),
-            place => self.by_end.insert(place, lease),
-        }
+        self.by_end.insert(self.first_ending_after(lease.end_us), lease);
     }
 
     #[cold]
     fn put_in_and_index(&mut self, lease: Lease) {
         if self.ends.is_empty() {
-            self.ends = self.by_end.iter().map(|lease| (lease.id.clone(), lease.end_us)).collect();
+            self.ends = self.leases().iter().map(|lease| (lease.id.clone(), lease.end_us)).collect();
         }
         self.ends.insert(lease.id.clone(), lease.end_us);
-        self.by_end.insert(self.first_ending_at(lease.end_us), lease);
+        self.by_end.insert(self.first_ending_after(lease.end_us), lease);
+    }
+}
+
+/// What leases come to at one instant, for who asks.
+#[derive(Clone, Copy, Default)]
+struct Held {
+    /// Units of all.
+    used: f64,
+    /// Units of who asks, when they end and at which place they stand.
+    own: f64,
+    end_us: f64,
+    place: Option<usize>,
+    /// When the last of the others ends.
+    others_end_us: f64,
+}
+
+impl Held {
+    #[inline]
+    fn at(now: f64, leases: &LeaseSet, holder: Option<&Holder<'_>>) -> Self {
+        let ended = leases.leases().iter().take_while(|lease| lease.end_us <= now);
+        let used = ended.fold(leases.units, |used, lease| used - lease.units);
+        let place = holder.and_then(|holder| leases.place_of(holder));
+        let mut held = Self { used, place, ..Self::default() };
+        let lease = place.and_then(|place| leases.leases().get(place));
+        if let Some(lease) = lease.filter(|lease| lease.end_us > now) {
+            held.own = lease.units;
+            held.end_us = lease.end_us;
+        }
+        let count = leases.leases().len();
+        let before_last = if place.is_some_and(|place| place + 1 == count) { 2 } else { 1 };
+        let last = count.checked_sub(before_last).and_then(|place| leases.leases().get(place));
+        if let Some(last) = last.filter(|last| last.end_us > now) {
+            held.others_end_us = last.end_us;
+        }
+        held
     }
 }
 
@@ -170,53 +200,118 @@ pub fn concurrency<'a>(
     check: Check,
     lease_id: Option<&'a str>,
 ) -> (Step, LeaseChange<'a>) {
-    let Check { op, n, now, .. } = check;
-    let &ConcurrencyPlan { limit, lease_us } = plan;
-    let mut used = 0.0;
-    let mut own = 0.0;
-    let mut end_us = 0.0;
-    let mut others_end_us = 0.0;
-    let mut place = None;
-    if let Some(leases) = leases {
-        used = leases.units;
-        for lease in leases.by_end.iter().take_while(|lease| lease.end_us <= now) {
-            used -= lease.units;
-        }
-        place = lease_id.filter(|_| op != Op::Look).and_then(|id| leases.place_of(id));
-        let lease = place.and_then(|place| leases.by_end.get(place));
-        if let Some(lease) = lease.filter(|lease| lease.end_us > now) {
-            own = lease.units;
-            end_us = lease.end_us;
-        }
-        let count = leases.by_end.len();
-        let before_last = if place.is_some_and(|place| place + 1 == count) { 2 } else { 1 };
-        let last = count.checked_sub(before_last).and_then(|place| leases.by_end.get(place));
-        if let Some(last) = last.filter(|last| last.end_us > now) {
-            others_end_us = last.end_us;
+    if lease_id == Some("") || (lease_id.is_none() && check.op != Op::Peek && check.op != Op::Look) {
+        return (Step::failed(Status::BadCheck), LeaseChange::default());
+    }
+    let holder = lease_id.filter(|_| check.op != Op::Look).map(Holder::of);
+    let held = leases.map_or(Held::default(), |leases| Held::at(check.now, leases, holder.as_ref()));
+    decide(leases, held, plan, check, holder.unwrap_or_default())
+}
+
+/// `Consume` as it is nearly always: of a new holder with a short id, whose lease ends last; beside few others, all of which
+/// run on. Decided and carried out at once. `None`: it takes more, and nothing was done.
+#[inline(always)]
+pub fn acquire_one_more(
+    leases: &mut LeaseSet,
+    plan: &ConcurrencyPlan,
+    check: Check,
+    lease_id: Option<&str>,
+) -> Option<Step> {
+    let holder = short_holder(lease_id)?;
+    let running = leases.few_running(check.now)?;
+    let others_end_us = running.last()?.end_us;
+    if running.len() >= SEARCHED_MAX || check.n > LEASE_UNITS_MAX {
+        return None;
+    }
+    // Not by `any`, which would be called.
+    for lease in running {
+        if lease.id.is(&holder) {
+            return None;
         }
     }
+    let held = Held { used: leases.units, others_end_us, ..Held::default() };
+    if leases.units + check.n > plan.limit {
+        return Some(refuse_one_more(leases, held, plan, check));
+    }
+    let (step, change) = decide(None, held, plan, Check { op: Op::Consume, ..check }, holder);
+    if change.end_us < others_end_us || !leases.by_end.add_last(&holder, change.units, change.end_us) {
+        return None;
+    }
+    leases.units += change.units;
+    Some(step)
+}
+
+/// Apart, as it takes a look at each lease to tell until when.
+#[inline(never)]
+fn refuse_one_more(leases: &LeaseSet, held: Held, plan: &ConcurrencyPlan, check: Check) -> Step {
+    decide(Some(leases), held, plan, Check { op: Op::Consume, ..check }, Holder::default()).0
+}
+
+/// `Refund` as it is nearly always: of a short id; beside few others, all of which run on. Decided and carried out at once.
+/// `None`: it takes more, and nothing was done.
+#[inline(always)]
+pub fn release_one_of_few(
+    leases: &mut LeaseSet,
+    plan: &ConcurrencyPlan,
+    check: Check,
+    lease_id: Option<&str>,
+) -> Option<Step> {
+    let holder = short_holder(lease_id)?;
+    let [earlier @ .., before, newest] = leases.few_running(check.now)? else { return None };
+    let last = earlier.len() + 1;
+    let (place, own, others_end_us) = if newest.id.is(&holder) {
+        (last, newest.units, before.end_us)
+    } else if before.id.is(&holder) {
+        (last - 1, before.units, newest.end_us)
+    } else {
+        let place = earlier.iter().position(|lease| lease.id.is(&holder))?;
+        (place, earlier.get(place)?.units, newest.end_us)
+    };
+    let held = Held { used: leases.units, own, others_end_us, ..Held::default() };
+    leases.units -= own;
+    if place == last {
+        leases.by_end.take_last();
+    } else {
+        leases.by_end.remove(place);
+    }
+    Some(decide(None, held, plan, Check { op: Op::Refund, ..check }, holder).0)
+}
+
+#[inline(always)]
+fn short_holder(lease_id: Option<&str>) -> Option<Holder<'_>> {
+    lease_id.filter(|id| !id.is_empty() && id.len() <= WORDS_MAX).map(Holder::of)
+}
+
+#[inline(always)]
+fn decide<'a>(
+    leases: Option<&LeaseSet>,
+    before: Held,
+    plan: &ConcurrencyPlan,
+    check: Check,
+    holder: Holder<'a>,
+) -> (Step, LeaseChange<'a>) {
+    let Check { op, n, now, .. } = check;
+    let &ConcurrencyPlan { limit, lease_us } = plan;
+    let Held { used, own, mut end_us, place, others_end_us } = before;
     let others = used - own;
 
     let mut status = Status::Allowed;
     let mut granted = 0.0;
     let mut held = own;
     let mut over = 0.0;
-    if lease_id == Some("") || (lease_id.is_none() && op != Op::Peek && op != Op::Look) {
-        return (Step::failed(Status::BadCheck), NO_CHANGE);
-    }
     match op {
         Op::Consume | Op::Peek => {
-            if n > min(limit, LEASE_UNITS_MAX) {
-                return (Step::failed(Status::Impossible), NO_CHANGE);
+            if n > limit || n > LEASE_UNITS_MAX {
+                return (Step::failed(Status::Impossible), LeaseChange::default());
             }
-            if others + n <= limit {
+            if others + n > limit {
+                status = Status::Denied;
+                over = others + n - limit;
+            } else {
                 granted = n;
                 if op == Op::Consume {
                     held = n;
                 }
-            } else {
-                status = Status::Denied;
-                over = others + n - limit;
             }
         }
         Op::Grant => {
@@ -243,7 +338,7 @@ pub fn concurrency<'a>(
             }
         }
         Op::Look => {}
-        _ => return (Step::failed(Status::BadCheck), NO_CHANGE),
+        _ => return (Step::failed(Status::BadCheck), LeaseChange::default()),
     }
 
     let holds = granted > 0.0 && op != Op::Peek && held > 0.0;
@@ -270,13 +365,8 @@ pub fn concurrency<'a>(
             Write::None
         },
     };
-    let change = LeaseChange {
-        lease_id: lease_id.unwrap_or_default(),
-        place,
-        units: held,
-        end_us,
-        ended_us: if holds && op != Op::Renew { now } else { 0.0 },
-    };
+    let change =
+        LeaseChange { holder, place, units: held, end_us, ended_us: if holds && op != Op::Renew { now } else { 0.0 } };
     (step, change)
 }
 
@@ -315,5 +405,50 @@ mod tests {
             most = most.max(ends.len());
         }
         assert!(most > 2 * SEARCHED_MAX, "{most}");
+    }
+
+    #[test]
+    fn what_is_decided_at_once_comes_to_the_same() {
+        let plan = ConcurrencyPlan { limit: 30.0, lease_us: 40.0 };
+        let (mut at_once, mut apart) = (LeaseSet::default(), LeaseSet::default());
+        let mut state = 7_u64;
+        let mut draw = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % below
+        };
+        let mut now = 1_790_000_000_000_000.0;
+        let (mut acquired, mut released) = (0, 0);
+        for _ in 0..50_000 {
+            now += draw(9) as f64;
+            let op = if draw(2) == 0 { Op::Consume } else { Op::Refund };
+            // Ids of more letters than are kept as words, too; and every other time the newest lease is meant.
+            let id = match at_once.leases().last() {
+                Some(newest) if op == Op::Refund && draw(2) == 0 => newest.id.to_string(),
+                _ => "holder-".repeat(draw(4) as usize + 3) + &draw(20).to_string(),
+            };
+            let check = Check { op, n: 1.0 + draw(3) as f64, at: 0.0, now };
+            let decided = match op {
+                Op::Consume => acquire_one_more(&mut at_once, &plan, check, Some(&id)),
+                _ => release_one_of_few(&mut at_once, &plan, check, Some(&id)),
+            };
+            let (told, change) = concurrency(Some(&apart), &plan, check, Some(&id));
+            if told.write != Write::None {
+                apart.apply(&change);
+            }
+            match decided {
+                Some(step) if op == Op::Consume => {
+                    assert_eq!(step, told);
+                    acquired += 1;
+                }
+                Some(step) => {
+                    assert_eq!(step, told);
+                    released += 1;
+                }
+                None if told.write != Write::None => at_once.apply(&change),
+                None => {}
+            }
+            assert_eq!((at_once.leases(), at_once.units), (apart.leases(), apart.units));
+        }
+        assert!(acquired > 5_000 && released > 500, "{acquired} {released}");
     }
 }

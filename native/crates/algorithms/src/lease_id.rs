@@ -2,45 +2,71 @@ use crate::words::{Between, Ends, WORDS_MAX, text_of};
 use std::fmt;
 
 /// Who holds a lease.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct LeaseId(Text);
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct LeaseId {
+    ends: Ends,
+    between: Between,
+    length: u32,
+    /// The text, of which the words are only a part.
+    long: Option<Box<str>>,
+}
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Text {
-    Words { length: u8, between: Between, ends: Ends },
-    Heap(Box<str>),
+/// Who asks for a lease: a text and its words, all of which are there whatever its length, so that it takes no branch to
+/// compare them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Holder<'a> {
+    pub text: &'a str,
+    ends: Ends,
+    between: Between,
+    length: u32,
+}
+
+impl<'a> Holder<'a> {
+    #[inline(always)]
+    pub fn of(text: &'a str) -> Self {
+        Self { text, ends: Ends::of(text), between: Between::of(text), length: text.len() as u32 }
+    }
 }
 
 impl LeaseId {
-    /// Whether its text is this one, of which the ends are known.
+    /// Whether this is who holds it.
     #[inline(always)]
-    pub(crate) fn is(&self, text: &str, its_ends: Ends) -> bool {
-        match &self.0 {
-            Text::Words { length, between, ends } => {
-                usize::from(*length) == text.len() && *ends == its_ends && between.is_of(text)
-            }
-            Text::Heap(own) => **own == *text,
-        }
+    pub(crate) fn is(&self, holder: &Holder<'_>) -> bool {
+        self.ends == holder.ends
+            && self.between == holder.between
+            && self.length == holder.length
+            && (holder.text.len() <= WORDS_MAX || self.long.as_deref() == Some(holder.text))
+    }
+
+    /// Makes a short id that of this holder, who has a short one too.
+    #[inline(always)]
+    pub(crate) fn set_short(&mut self, holder: &Holder<'_>) {
+        self.ends = holder.ends;
+        self.between = holder.between;
+        self.length = holder.length;
+    }
+}
+
+impl From<&Holder<'_>> for LeaseId {
+    #[inline(always)]
+    fn from(holder: &Holder<'_>) -> Self {
+        let Holder { text, ends, between, length } = *holder;
+        let long = if text.len() <= WORDS_MAX { None } else { Some(text.into()) };
+        Self { ends, between, length, long }
     }
 }
 
 impl From<&str> for LeaseId {
-    #[inline(always)]
     fn from(text: &str) -> Self {
-        let length = text.len();
-        Self(if length <= WORDS_MAX {
-            Text::Words { length: length as u8, between: Between::of(text), ends: Ends::of(text) }
-        } else {
-            Text::Heap(text.into())
-        })
+        (&Holder::of(text)).into()
     }
 }
 
 impl fmt::Display for LeaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Text::Words { length, between, ends } => f.write_str(&text_of(usize::from(*length), *ends, *between)),
-            Text::Heap(text) => f.write_str(text),
+        match &self.long {
+            None => f.write_str(&text_of(self.length as usize, self.ends, self.between)),
+            Some(text) => f.write_str(text),
         }
     }
 }
@@ -62,9 +88,9 @@ mod tests {
                 let text = letter.repeat(length);
                 let id = LeaseId::from(text.as_str());
                 assert_eq!(id.to_string(), text);
-                assert!(id.is(&text, Ends::of(&text)));
+                assert!(id.is(&Holder::of(&text)));
                 let longer = format!("{text}a");
-                assert!(!id.is(&longer, Ends::of(&longer)));
+                assert!(!id.is(&Holder::of(&longer)));
                 assert_eq!(id, LeaseId::from(text.as_str()));
             }
         }

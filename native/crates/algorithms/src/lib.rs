@@ -29,6 +29,7 @@ mod fixed_window;
 mod gcra;
 mod key;
 mod lease_id;
+mod lease_list;
 mod muldiv;
 mod plan;
 mod quota;
@@ -39,7 +40,7 @@ mod time;
 mod token_bucket;
 mod words;
 
-pub use concurrency::{Lease, LeaseChange, LeaseSet, concurrency};
+pub use concurrency::{Lease, LeaseChange, LeaseSet, acquire_one_more, concurrency, release_one_of_few};
 pub use fixed_window::{FixedWindowState, fixed_window};
 pub use gcra::{GcraState, gcra};
 pub use key::{State, decide};

@@ -1,6 +1,6 @@
 use crate::clock::{Clock, CounterClock};
 use crate::draft::Draft;
-use crate::in_place::{self, InParts, InPlace, Quick};
+use crate::in_place::{self, Acquiring, InParts, Quick, Releasing};
 use crate::limit::{Limit, algorithm_code};
 use crate::lock::{Guard, Lock};
 use crate::request::{Ask, CHECKS_MAX, Outcome, RequestError, Verdict, Verdicts};
@@ -114,37 +114,36 @@ impl<C: Clock> MemoryEngine<C> {
             Plan::SlidingCounter(plan) => self.decide_quickly(&InParts::of(ask, plan), ask, hash, now),
             Plan::SlidingWindow(plan) => self.decide_quickly(plan, ask, hash, now),
             Plan::Quota(plan) => self.decide_quickly(plan, ask, hash, now),
-            Plan::Concurrency(plan) => self.decide_by(plan, ask, hash, now),
+            Plan::Concurrency(plan) if ask.op == Op::Refund => self.decide_quickly(&Releasing(plan), ask, hash, now),
+            Plan::Concurrency(plan) => self.decide_quickly(&Acquiring(plan), ask, hash, now),
         }
     }
 
     /// What nearly every check meets: a lock that is free, nothing to be taken out, its key alive. Compiled for each algorithm
-    /// apart, and without a call, so that nothing has to be kept for after it.
+    /// apart, without a call and without a way out to more work, so that nothing has to be kept for after it. `None`: nothing
+    /// was done.
     #[inline(never)]
-    fn decide_quickly(&self, plan: &impl Quick, ask: &Ask<'_>, hash: u64, now: f64) -> Verdict {
-        if ask.op == Op::Consume
+    fn decide_quickly<P: Quick>(&self, plan: &P, ask: &Ask<'_>, hash: u64, now: f64) -> Verdict {
+        if ask.op == P::OP
             && ask.subject.len() <= WORDS_MAX
             && let Some(mut shard) = self.shard(hash).try_lock()
             && !shard.is_due(now)
-            && let Some(step) = in_place::decide_quickly(
-                &mut shard,
-                &KeyName::of(ask, hash),
-                plan,
-                Check { op: Op::Consume, ..ask.check(now) },
-            )
+            && let check = (Check { op: P::OP, ..ask.check(now) })
+            && let name = KeyName::of(ask, hash)
+            && let Some(step) = in_place::decide_quickly(&mut shard, &name, plan, check, ask.lease_id)
         {
             return step.into();
         }
-        self.decide_by(plan, ask, hash, now)
+        self.decide_any(ask, now)
     }
 
     #[inline(never)]
-    fn decide_by(&self, plan: &impl InPlace, ask: &Ask<'_>, hash: u64, now: f64) -> Verdict {
+    fn decide_any(&self, ask: &Ask<'_>, now: f64) -> Verdict {
+        let hash = self.hash(ask);
         let mut shard = self.shard(hash).lock();
         shard.begin(now);
         let name = KeyName::of(ask, hash);
-        let told = in_place::decide(&mut shard, &name, plan, ask.check(now), ask.lease_id);
-        match told {
+        match in_place::decide(&mut shard, &name, ask, now) {
             Some(step) => step.into(),
             None => decide_by_draft(&mut shard, ask, name, now).into(),
         }

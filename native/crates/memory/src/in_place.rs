@@ -5,23 +5,21 @@ use crate::request::{Ask, Verdicts};
 use crate::shard::{KeyName, Shard};
 use sluice_algorithms::{
     BucketPlan, Check, ConcurrencyPlan, CounterParts, FixedWindowPlan, GcraPlan, Op, Plan, QuotaPlan, QuotaState,
-    SlidingCounterPlan, SlidingCounterState, SlidingWindowPlan, Status, Step, WORDS_MAX, Write, concurrency,
-    fixed_window, gcra, quota, sliding_counter_by, sliding_counter_in_window, sliding_window, token_bucket,
+    SlidingCounterPlan, SlidingCounterState, SlidingWindowPlan, Status, Step, WORDS_MAX, Write, acquire_one_more,
+    concurrency, fixed_window, gcra, quota, release_one_of_few, sliding_counter_by, sliding_counter_in_window,
+    sliding_window, token_bucket,
 };
 
 /// Numbers of the largest state of fixed size.
 const NUMBERS_MAX: usize = 5;
 
-/// A plan whose checks are decided where the state of a live key stands.
-pub(crate) trait InPlace {
-    /// `None`: nothing was done, and it takes a draft.
-    fn decide(&self, shard: &mut Shard, key: u32, check: Check, lease_id: Option<&str>) -> Option<Step>;
-}
+/// A plan whose checks are, as a rule, decided where the state of a live key stands, without a call of any function.
+pub(crate) trait Quick {
+    /// What nearly every check asks.
+    const OP: Op = Op::Consume;
 
-/// One whose checks are, as a rule, decided without a call of any function, so that nothing has to be kept for after it.
-pub(crate) trait Quick: InPlace {
     /// `None`: nothing was done, and it takes more.
-    fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check) -> Option<Step>;
+    fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check, lease_id: Option<&str>) -> Option<Step>;
 }
 
 /// A plan of an algorithm whose state is N numbers.
@@ -42,11 +40,6 @@ impl<'a> InParts<'a> {
         let parts = if ask.plan.is_none() { ask.limit.parts } else { CounterParts::of(plan.window_us) };
         Self { plan, parts }
     }
-}
-
-#[inline(always)]
-fn sliding_counter_in_parts(state: &mut Option<SlidingCounterState>, by: &InParts<'_>, check: Check) -> Step {
-    sliding_counter_by(state, by.plan, by.parts, check)
 }
 
 #[inline(always)]
@@ -83,7 +76,7 @@ macro_rules! counting {
 
         impl Quick for $plan {
             #[inline(always)]
-            fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check) -> Option<Step> {
+            fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check, _: Option<&str>) -> Option<Step> {
                 let mut row = shard.keys.row_mut(key)?;
                 let mut state = Some(row.numbers());
                 let step = self.count(&mut state, check)?;
@@ -101,19 +94,6 @@ macro_rules! counting {
                 Some(step)
             }
         }
-
-        impl InPlace for $plan {
-            #[inline]
-            fn decide(&self, shard: &mut Shard, key: u32, check: Check, _: Option<&str>) -> Option<Step> {
-                let mut state = Some(shard.keys.numbers(key));
-                let step = $algorithm(&mut state, self, check);
-                if let (Some(numbers), true) = (state, step.write != Write::None) {
-                    shard.keys.change_numbers(key, numbers);
-                    settle(shard, key, step.write, check.now);
-                }
-                Some(step)
-            }
-        }
     )+};
 }
 
@@ -127,7 +107,7 @@ counting!(
 
 impl Quick for SlidingWindowPlan {
     #[inline(always)]
-    fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check) -> Option<Step> {
+    fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check, _: Option<&str>) -> Option<Step> {
         let log = shard.keys.log(key)?;
         let (step, change) = match check.op {
             Op::Consume => sliding_window(Some(log), self, Check { op: Op::Consume, ..check }),
@@ -143,32 +123,85 @@ impl Quick for SlidingWindowPlan {
     }
 }
 
-impl InPlace for SlidingWindowPlan {
-    #[inline]
-    fn decide(&self, shard: &mut Shard, key: u32, check: Check, _: Option<&str>) -> Option<Step> {
-        let log = shard.keys.log(key)?;
-        let (step, change) = sliding_window(Some(log), self, check);
-        if step.write != Write::None {
-            log.apply(&change);
-            settle(shard, key, step.write, check.now);
+/// A plan of `concurrency` for acquiring.
+pub(crate) struct Acquiring<'a>(pub &'a ConcurrencyPlan);
+/// The same for releasing.
+pub(crate) struct Releasing<'a>(pub &'a ConcurrencyPlan);
+
+macro_rules! on_leases {
+    ($($plan:ty: $op:path, $algorithm:path;)+) => {$(
+        impl Quick for $plan {
+            const OP: Op = $op;
+
+            #[inline(always)]
+            fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check, lease_id: Option<&str>) -> Option<Step> {
+                // Whoever refuses has to be looked at anew.
+                if shard.lifetimes.is_set_apart(key) {
+                    return None;
+                }
+                let (leases, mut row) = shard.keys.leases_and_row(key)?;
+                let step = $algorithm(leases, self.0, check, lease_id)?;
+                if let Write::Expire(ttl_us) = step.write {
+                    // A key that ends later than its leases does no harm.
+                    row.extend(check.now + ttl_us);
+                }
+                Some(step)
+            }
         }
-        Some(step)
-    }
+    )+};
 }
 
-impl InPlace for ConcurrencyPlan {
-    #[inline]
-    fn decide(&self, shard: &mut Shard, key: u32, check: Check, lease_id: Option<&str>) -> Option<Step> {
-        // A version for each of the two that nearly every check is.
-        match check.op {
-            Op::Consume => decide_on_leases(self, shard, key, Check { op: Op::Consume, ..check }, lease_id),
-            Op::Refund => decide_on_leases(self, shard, key, Check { op: Op::Refund, ..check }, lease_id),
-            _ => decide_on_leases(self, shard, key, check, lease_id),
+on_leases!(
+    Acquiring<'_>: Op::Consume, acquire_one_more;
+    Releasing<'_>: Op::Refund, release_one_of_few;
+);
+
+/// A check alone in its request. `None`: nothing was done, and it takes a draft.
+pub(crate) fn decide(shard: &mut Shard, name: &KeyName<'_>, ask: &Ask<'_>, now: f64) -> Option<Step> {
+    let check = ask.check(now);
+    let key = live_key(shard, name, &check)?;
+    match ask.plan() {
+        Plan::Gcra(plan) => Some(count(shard, key, check, |state| gcra(state, plan, check))),
+        Plan::FixedWindow(plan) => Some(count(shard, key, check, |state| fixed_window(state, plan, check))),
+        Plan::TokenBucket(plan) | Plan::LeakyBucket(plan) => {
+            Some(count(shard, key, check, |state| token_bucket(state, plan, check)))
         }
+        Plan::SlidingCounter(plan) => {
+            let parts = InParts::of(ask, plan).parts;
+            Some(count(shard, key, check, |state| sliding_counter_by(state, plan, parts, check)))
+        }
+        Plan::Quota(plan) => Some(count(shard, key, check, |state| quota(state, plan, check))),
+        Plan::SlidingWindow(plan) => decide_on_log(plan, shard, key, check),
+        Plan::Concurrency(plan) => decide_on_leases(plan, shard, key, check, ask.lease_id),
     }
 }
 
 #[inline(always)]
+fn count<const N: usize>(
+    shard: &mut Shard,
+    key: u32,
+    check: Check,
+    algorithm: impl FnOnce(&mut Option<[f64; N]>) -> Step,
+) -> Step {
+    let mut state = Some(shard.keys.numbers(key));
+    let step = algorithm(&mut state);
+    if let (Some(numbers), true) = (state, step.write != Write::None) {
+        shard.keys.change_numbers(key, numbers);
+        settle(shard, key, step.write, check.now);
+    }
+    step
+}
+
+fn decide_on_log(plan: &SlidingWindowPlan, shard: &mut Shard, key: u32, check: Check) -> Option<Step> {
+    let log = shard.keys.log(key)?;
+    let (step, change) = sliding_window(Some(log), plan, check);
+    if step.write != Write::None {
+        log.apply(&change);
+        settle(shard, key, step.write, check.now);
+    }
+    Some(step)
+}
+
 fn decide_on_leases(
     plan: &ConcurrencyPlan,
     shard: &mut Shard,
@@ -182,31 +215,24 @@ fn decide_on_leases(
         leases.apply(&change);
         if leases.is_empty() {
             shard.drop_state(key, check.now);
-        } else if !settle_quickly(shard, key, step.write, check.now) {
+        } else {
             settle(shard, key, step.write, check.now);
         }
     }
     Some(step)
 }
 
-/// A check alone in its request. `None`: nothing was done, and it takes a draft.
-#[inline]
-pub(crate) fn decide(
+/// The same without a call. `None`: nothing was done.
+#[inline(always)]
+pub(crate) fn decide_quickly(
     shard: &mut Shard,
     name: &KeyName<'_>,
-    plan: &impl InPlace,
+    plan: &impl Quick,
     check: Check,
     lease_id: Option<&str>,
 ) -> Option<Step> {
     let key = live_key(shard, name, &check)?;
-    plan.decide(shard, key, check, lease_id)
-}
-
-/// The same without a call. `None`: nothing was done.
-#[inline(always)]
-pub(crate) fn decide_quickly(shard: &mut Shard, name: &KeyName<'_>, plan: &impl Quick, check: Check) -> Option<Step> {
-    let key = live_key(shard, name, &check)?;
-    plan.decide_quickly(shard, key, check)
+    plan.decide_quickly(shard, key, check, lease_id)
 }
 
 /// Takes a count back, as long as nobody saw it.
@@ -277,7 +303,7 @@ fn count_for_undo<const N: usize>(
     let check = ask.check(now);
     let Some(key) = live_key(shard, &KeyName::of(ask, hash), &check) else { return false };
     undo.keep::<N>(shard, key);
-    let Some(step) = plan.decide_quickly(shard, key, check) else { return false };
+    let Some(step) = plan.decide_quickly(shard, key, check, None) else { return false };
     verdicts.push(step.into());
     step.status == Status::Allowed
 }
@@ -297,14 +323,4 @@ fn settle(shard: &mut Shard, key: u32, write: Write, now: f64) {
         Write::Keep => shard.state_changed(key),
         Write::Expire(ttl_us) => shard.set_state_end(key, now + ttl_us, now),
     }
-}
-
-/// The same without a call, where that does. False: nothing was done.
-#[inline(always)]
-fn settle_quickly(shard: &mut Shard, key: u32, write: Write, now: f64) -> bool {
-    !shard.is_set_apart(key)
-        && match write {
-            Write::None | Write::Keep => true,
-            Write::Expire(ttl_us) => shard.keys.extend(key, now + ttl_us),
-        }
 }

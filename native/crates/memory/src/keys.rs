@@ -169,12 +169,6 @@ impl Keys {
         slot.end = end_us;
     }
 
-    /// See [`Slot::extend`].
-    #[inline(always)]
-    pub fn extend(&mut self, key: u32, end_us: f64) -> bool {
-        self.slots.get_mut(key as usize).is_some_and(|slot| slot.extend(end_us))
-    }
-
     pub fn set_block(&mut self, key: u32, block: Block) {
         self.blocks.insert(key, block);
         self.slots[key as usize].end = -block.until_us.max(block.state_end_us);
@@ -243,6 +237,16 @@ impl Keys {
     pub fn leases(&mut self, key: u32) -> Option<&mut LeaseSet> {
         match self.objects.get_mut(key as usize)?.as_deref_mut() {
             Some(Object::Leases(leases)) => Some(leases),
+            _ => None,
+        }
+    }
+
+    /// The same, with the place of the key's end.
+    #[inline(always)]
+    pub fn leases_and_row(&mut self, key: u32) -> Option<(&mut LeaseSet, RowMut<'_, 1>)> {
+        let slot = self.slots.get_mut(key as usize)?;
+        match self.objects.get_mut(key as usize)?.as_deref_mut() {
+            Some(Object::Leases(leases)) => Some((leases, RowMut { slot, rest: &mut [] })),
             _ => None,
         }
     }
