@@ -52,7 +52,7 @@ export function limitMcp<P extends PoliciesInput>(
 
   const handle: Guard['handle'] = async (request, extra, next) => {
     const { refusal, heldBack, settlement } = await limit.decide(request, extra)
-    if (refusal !== undefined) return answer(refusal, asToolResult && request.method === 'tools/call')
+    if (refusal !== undefined) return answer(refusal, asToolResult && expectsToolResult(request))
     const answering = next()
     const result = settlement === undefined ? answering : settled(settlement, answering, request, extra)
     return heldBack === undefined ? result : withMeta(await result, heldBack)
@@ -72,6 +72,10 @@ export function limitMcp<P extends PoliciesInput>(
     },
   }
 }
+
+/** A call that is to become a task is answered by that task, or by an error. */
+const expectsToolResult = ({ method, params }: McpRequest): boolean =>
+  method === 'tools/call' && params?.task === undefined
 
 function answer(refusal: McpRefusal, asToolResult: boolean): unknown {
   if (asToolResult) return refusal.toToolResult()
