@@ -1,5 +1,6 @@
 /** `sluice/fastify`: a hook for Fastify 5. `docs/http.md` is the guide. */
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { OptionError } from '../errors.js'
 import type { PoliciesInput } from '../policy.js'
 import { fastifyBelieves } from './node/framework-trust.js'
 import { forwardedForOf, onGone, peerOf, settleWhenFinished } from './node/node-request.js'
@@ -31,6 +32,11 @@ export interface RateLimitOptions<P extends PoliciesInput = PoliciesInput>
 export interface RateLimitHook extends RouteLimit {
   (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
 }
+
+/** Of a server that was told to `register` a hook: it called it as a plugin. */
+const NO_PLUGIN = new OptionError(
+  "sluice/fastify: a limit is a hook and no plugin; write app.addHook('onRequest', rateLimit('100/m')), or give it to a route",
+)
 
 const ADAPTER: RequestAdapter<Args, FastifyReply> = {
   place: 'sluice/fastify',
@@ -109,7 +115,7 @@ export function rateLimit<P extends PoliciesInput>(
     try {
       decided = limit.decide(request, reply)
     } catch (error) {
-      done(error as Error)
+      done('addHook' in request ? NO_PLUGIN : (error as Error))
       return
     }
     if (decided instanceof Promise) decided.then(ruling => proceed(ruling, request, reply, done), done)

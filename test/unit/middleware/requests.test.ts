@@ -221,6 +221,12 @@ describe('a framework that believes every X-Forwarded-For', () => {
   })
 })
 
+test('a hook of Fastify that is registered as a plugin is told to be none', async () => {
+  const app = fastify()
+  app.register(limitFastify('5/m') as never)
+  await expect(app.ready()).rejects.toThrow(/a hook and no plugin; write app\.addHook\('onRequest'/)
+})
+
 test('SkipRateLimit leaves a handler of NestJS to no guard', async () => {
   const server = await FRAMEWORKS['nestjs on Express']?.({ limit: 1, windowMs: 60_000 })
   const url = server?.url ?? ''
