@@ -1,5 +1,5 @@
 use crate::error::Error;
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
 use std::fmt;
 use std::sync::Arc;
 
@@ -43,12 +43,14 @@ impl Store {
     /// # Errors
     /// [`Error::Address`] where the address cannot be read; its message holds no user and no password
     pub fn from_url(url: &str) -> Result<Self, Error> {
-        let Some((scheme, rest)) = url.split_once("://") else { return Err(unreadable(url)) };
-        let Some(scheme) = scheme.strip_suffix("+cluster") else { return Self::server(url) };
+        let parse = |address: &str| address.into_connection_info().map_err(|error| unreadable(url, reason_of(&error)));
+        let Some((scheme, rest)) = url.split_once("://") else { return Err(unreadable(url, String::new())) };
+        let Some(scheme) = scheme.strip_suffix("+cluster") else { return Self::server(parse(url)?) };
         // The last one: a password may hold an @ that nobody has encoded.
         let (access, hosts) = rest.rsplit_once('@').map_or(("", rest), |(access, hosts)| (access, hosts));
         let at = if access.is_empty() { "" } else { "@" };
-        Self::cluster(hosts.split(',').map(|host| format!("{scheme}://{access}{at}{host}")))
+        let seeds = hosts.split(',').map(|host| parse(&format!("{scheme}://{access}{at}{host}")));
+        Self::cluster(seeds.collect::<Result<Vec<_>, _>>()?)
     }
 
     /// One server: an address, or what redis-rs knows of one, such as `Client::build_with_tls(…)?.get_connection_info()` with
@@ -84,7 +86,7 @@ impl Store {
 fn read(info: impl IntoConnectionInfo) -> Result<ConnectionInfo, Error> {
     let info = info
         .into_connection_info()
-        .map_err(|error| Error::Address(format!("the address of Redis cannot be read: {}", error.category())))?;
+        .map_err(|error| Error::Address(format!("the address of Redis cannot be read{}", reason_of(&error))))?;
     if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
         choose_cryptography();
     }
@@ -103,10 +105,19 @@ fn choose_cryptography() {
     }
 }
 
-fn unreadable(url: &str) -> Error {
+/// In the client's own words, which hold nothing of the address.
+fn reason_of(error: &RedisError) -> String {
+    let text = error.to_string();
+    format!(" ({})", text.split(" - ").next().unwrap_or_default())
+}
+
+/// Users and passwords stand before the host, or behind a question mark.
+fn unreadable(url: &str, reason: String) -> Error {
     let place = url.rsplit_once('@').map_or(url, |(_, place)| place);
+    let place = place.split('?').next().unwrap_or_default();
     Error::Address(format!(
-        "{place:?} is no address of Redis: write redis://…, rediss://…, unix:///…, redis+cluster://… or rediss+cluster://…"
+        "{place:?} is no address of Redis{reason}: write redis://…, rediss://…, unix:///…, redis+cluster://… or \
+         rediss+cluster://…"
     ))
 }
 
@@ -163,10 +174,21 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_told_without_its_secrets() {
-        for url in ["ada:secret@localhost", "http://ada:secret@localhost", "redis+cluster://ada:secret@"] {
+        for (url, shown) in [
+            ("ada:secret@localhost", r#""localhost" is no address of Redis: write redis://…"#),
+            ("http://ada:secret@localhost", r#""localhost" is no address of Redis (Redis URL did not parse): write"#),
+            ("redis://:secret@localhost:99999", r#""localhost:99999" is no address"#),
+            (
+                "redis://localhost/first",
+                r#""redis://localhost/first" is no address of Redis (Invalid database number)"#,
+            ),
+            ("unix:///run/redis.sock?db=x&pass=secret", r#""unix:///run/redis.sock" is no address"#),
+            ("redis+cluster://ada:secret@", r#""" is no address"#),
+        ] {
             let error = Store::from_url(url).unwrap_err();
             assert_eq!(error.code(), "ERR_SLUICE_OPTION");
             assert!(!error.to_string().contains("secret"), "{error}");
+            assert!(error.to_string().contains(shown), "{error}");
         }
         assert!(Store::from_url("redis+cluster://one:7000/3").unwrap_err().to_string().contains("database 0"));
         assert!(Store::cluster(Vec::<&str>::new()).is_err());
