@@ -44,9 +44,13 @@ const column = (): Float64Array => new Float64Array(BATCH_CHECKS_MAX)
  * A block is little-endian, as is every machine that Node runs on but s390x; there the script refuses its version.
  */
 export class RequestBlock {
-  #keys: string[] = []
+  // Kept, and copied by each `take`. Where V8 sees that arrays made at one place of the code outlive a collection, as those do
+  // that wait for an answer, it makes all later ones of that place as old: and each then keeps alive all that its batch
+  // refers to, until a collection of the whole heap.
+  readonly #keys: string[] = []
   #keyChars = 0
-  #leaseIds: string[] = []
+  /** The block goes first. */
+  readonly #args: ScriptArg[] = ['']
   #nowUs = 0
   readonly #plans: Plan[] = []
   readonly #planColumn = column()
@@ -86,8 +90,8 @@ export class RequestBlock {
     this.#planColumn[i] = this.#rowOf(check.plan, i)
     this.#nColumn[i] = check.n
     this.#opColumn[i] = check.op
-    // ARGV is counted from 1, and the block is its first.
-    const at = check.leaseId === undefined ? check.at : this.#leaseIds.push(check.leaseId) + 1
+    // ARGV is counted from 1, as lengths are.
+    const at = check.leaseId === undefined ? check.at : this.#args.push(check.leaseId)
     this.#atColumn[i] = at
     this.#sizeColumn[i] = size
     if (size !== 1) this.#columnCount = COLUMNS_TO_SIZE
@@ -107,7 +111,7 @@ export class RequestBlock {
 
   /** The call for what was added since the last one, which is at least one request. */
   take(): DecideCall {
-    const keys = this.#keys
+    const keys = this.#keys.slice()
     const block = this.#block
     block[0] = VERSION
     block[1] = this.#nowUs
@@ -124,11 +128,12 @@ export class RequestBlock {
     }
     const copy = Buffer.allocUnsafe(length * Float64Array.BYTES_PER_ELEMENT)
     this.#bytes.copy(copy)
-    const args = this.#leaseIds.length === 0 ? [copy] : [copy, ...this.#leaseIds]
+    this.#args[0] = copy
+    const args = this.#args.slice()
 
-    this.#keys = []
+    this.#keys.length = 0
     this.#keyChars = 0
-    if (this.#leaseIds.length > 0) this.#leaseIds = []
+    this.#args.length = 1
     this.#plans.length = 0
     this.#columnCount = COLUMNS_TO_N
     return { keys, args }
