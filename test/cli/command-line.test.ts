@@ -110,7 +110,8 @@ describe('a mistake ends with 2 and one line that says what to do', () => {
       ['replay', exampleLog, ...RATE, '--by', 'tenant'],
       /counts by 'tenant', which a log in the combined format does not tell/,
     ],
-    [['inspect', 'foo', '--store', 'redis://127.0.0.1:1'], /'foo' is not a key of a limit/],
+    [['inspect', 'foo', '--store', 'redis://127.0.0.1:1'], /'foo' is not a key of a limit.*<subject>\n$/],
+    [['inspect', 'shop:sl1:meta', '--store', 'redis://127.0.0.1:1'], /; 'sluice meta' shows that one\n$/],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await runHere(args)
     expect(stderr).toMatch(message)

@@ -34,8 +34,9 @@ export function addInspectCommand(program: Command, output: Output, onExit: (cod
     .action(async (key: string, options: InspectCliOptions) => {
       const parsed = parseKey(key)
       if (parsed === undefined) {
+        const hint = key.endsWith('sl1:meta') ? `; 'sluice meta' shows that one` : ''
         throw new UsageError(
-          `'${key}' is not a key of a limit; these read <prefix>sl1:{tag}:<policy>:<algorithm>:<subject>`,
+          `'${key}' is not a key of a limit; these read <prefix>sl1:{tag}:<policy>:<algorithm>:<subject>${hint}`,
         )
       }
       const { found, nowUs } = await readKey(key, requiredStore(options))
