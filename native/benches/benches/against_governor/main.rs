@@ -8,13 +8,16 @@ mod plans;
 use criterion::Criterion;
 use duel::{Arena, Expect, Goal};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use plans::{PLENTY, all_plans, gcra, refilled_each_us};
-use sluice_algorithms::{Op, Plan, Status};
+use plans::{PLENTY, counting_plans, gcra, leases_of, refilled_each_us};
+use sluice_algorithms::{Op, Status};
 use sluice_memory::{Ask, CounterClock, MemoryEngine, Options};
 use std::cell::Cell;
 use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::time::Duration;
+
+/// A power of two, so that the benchmark takes no division to go round.
+const LEASES_MOST: usize = 8;
 
 const AGAINST_GOVERNOR: Goal = Goal { most: 0.8, of: "governor" };
 
@@ -28,6 +31,7 @@ fn main() {
     keys(&mut arena);
     refusals(&mut arena);
     algorithms(&mut arena);
+    leases(&mut arena);
     dimensions(&mut arena);
     threads(&mut arena);
     arena.finish();
@@ -100,22 +104,67 @@ fn algorithms(arena: &mut Arena) {
     let rival = governor(PLENTY);
     let subject = "user-1".to_owned();
     let rival_passes = || rival.check_key(black_box(&subject)).is_ok();
-    for (name, plan) in all_plans() {
+    for (name, plan) in counting_plans() {
         let limit = engine.limit(name, plan);
-        let ask = Ask { lease_id: Some("holder"), ..Ask::consume(&limit, &subject, 1.0) };
-        if let Plan::Concurrency(_) = plan {
-            // Somebody else holds too, as on a key that is in use.
-            assert!(passes(&engine, &Ask { lease_id: Some("other"), ..ask }));
-            arena.duel(
-                "concurrency, acquire and release beside another, against two",
-                (Expect::Passes, AGAINST_GOVERNOR),
-                || passes(&engine, &ask) && passes(&engine, &Ask { op: Op::Refund, ..ask }),
-                || rival_passes() && rival_passes(),
-            );
-        } else {
-            arena.duel(name, (Expect::Passes, AGAINST_GOVERNOR), || passes(&engine, &ask), rival_passes);
-        }
+        let ask = Ask::consume(&limit, &subject, 1.0);
+        arena.duel(name, (Expect::Passes, AGAINST_GOVERNOR), || passes(&engine, &ask), rival_passes);
     }
+}
+
+/// An acquire is a call, and a release is one: each pair of them against two calls of the rival.
+fn leases(arena: &mut Arena) {
+    let engine = engine();
+    let rival = governor(PLENTY);
+    let subject = "user-1".to_owned();
+    let rival_passes_twice =
+        || rival.check_key(black_box(&subject)).is_ok() && rival.check_key(black_box(&subject)).is_ok();
+    let ids: Vec<String> = (0..LEASES_MOST).map(|index| format!("holder-{index}")).collect();
+    // How many others hold, and whether the oldest of them is released instead of the one just acquired.
+    for (name, others, is_oldest) in [
+        ("leases, acquire and release beside another, against two", 1, false),
+        ("leases, acquire one and release the oldest of four, against two", 3, true),
+        ("leases, acquire and release by the only holder, against two", 0, false),
+    ] {
+        let limit = engine.limit(name, leases_of(LEASES_MOST));
+        let asks = |op: Op| {
+            let ask = |id| Ask { op, lease_id: Some(id), ..Ask::consume(&limit, &subject, 1.0) };
+            ids.iter().map(|id| ask(id.as_str())).collect::<Vec<_>>()
+        };
+        let (acquires, releases) = (asks(Op::Consume), asks(Op::Refund));
+        assert!(acquires[..others].iter().all(|ask| passes(&engine, ask)));
+        let at = Cell::new(others);
+        let pair = || {
+            let acquired = at.get();
+            if !is_oldest {
+                return (acquired, acquired);
+            }
+            at.set((acquired + 1) % LEASES_MOST);
+            (acquired, (acquired + LEASES_MOST - others) % LEASES_MOST)
+        };
+        arena.duel(
+            name,
+            (Expect::Passes, AGAINST_GOVERNOR),
+            || {
+                let (acquired, released) = pair();
+                passes(&engine, &acquires[acquired]) && passes(&engine, &releases[released])
+            },
+            rival_passes_twice,
+        );
+    }
+
+    let limit = engine.limit("leases, refused", leases_of(LEASES_MOST));
+    let ask = Ask { lease_id: Some("another"), ..Ask::consume(&limit, &subject, 1.0) };
+    for id in &ids {
+        assert!(passes(&engine, &Ask { lease_id: Some(id), ..ask }));
+    }
+    let rival = governor(5);
+    while rival.check_key(&subject).is_ok() {}
+    arena.duel(
+        "leases, refused beside eight others",
+        (Expect::Refuses, AGAINST_GOVERNOR),
+        || passes(&engine, &ask),
+        || rival.check_key(black_box(&subject)).is_ok(),
+    );
 }
 
 fn dimensions(arena: &mut Arena) {

@@ -22,8 +22,13 @@ fn gcra_of(burst: f64, interval: f64) -> Plan {
     Plan::Gcra(GcraPlan { interval, cap, burst, debt_cap: 2.0 * cap, horizon: 2.0 * cap, settle_us: HOUR_US })
 }
 
-/// Every algorithm, with the name under which its figures stand.
-pub fn all_plans() -> [(&'static str, Plan); 8] {
+/// So many units held at once, for a minute.
+pub fn leases_of(limit: usize) -> Plan {
+    Plan::Concurrency(ConcurrencyPlan { limit: limit as f64, lease_us: 60e6 })
+}
+
+/// Every algorithm but `concurrency`, with the name under which its figures stand.
+pub fn counting_plans() -> [(&'static str, Plan); 7] {
     let limit = f64::from(PLENTY);
     let window_us = HOUR_US;
     let debt_limit = 2.0 * limit;
@@ -58,6 +63,5 @@ pub fn all_plans() -> [(&'static str, Plan); 8] {
         ("sliding_counter", Plan::SlidingCounter(counter)),
         ("sliding_window", Plan::SlidingWindow(log)),
         ("quota", Plan::Quota(quota)),
-        ("concurrency", Plan::Concurrency(ConcurrencyPlan { limit: 10.0, lease_us: 60e6 })),
     ]
 }

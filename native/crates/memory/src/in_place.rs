@@ -109,14 +109,11 @@ impl Quick for SlidingWindowPlan {
     #[inline(always)]
     fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check, _: Option<&str>) -> Option<Step> {
         let log = shard.keys.log(key)?;
-        let (step, change) = match check.op {
-            Op::Consume => sliding_window(Some(log), self, Check { op: Op::Consume, ..check }),
-            _ => sliding_window(Some(log), self, check),
-        };
+        let (step, change) = sliding_window(Some(log), self, Check { op: Self::OP, ..check });
         match step.write {
             Write::None => {}
             // Its end moves once in a while, the log with every unit.
-            Write::Keep if !shard.is_set_apart(key) && shard.keys.log(key)?.apply_in_place(&change) => {}
+            Write::Keep if !shard.lifetimes.is_set_apart(key) && log.apply_in_place(&change) => {}
             _ => return None,
         }
         Some(step)

@@ -129,12 +129,6 @@ impl Shard {
         self.lifetimes.changed(key, &self.keys);
     }
 
-    /// Whether whoever changes the state of a key has to tell, by [`state_changed`](Self::state_changed).
-    #[inline(always)]
-    pub fn is_set_apart(&self, key: u32) -> bool {
-        self.lifetimes.is_set_apart(key)
-    }
-
     /// The state of a key is empty: nothing is left but the block, if there is one.
     pub fn drop_state(&mut self, key: u32, now: f64) {
         match self.keys.block_of(key) {
