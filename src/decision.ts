@@ -33,6 +33,26 @@ export interface DecisionData {
   readonly checks: readonly CheckState[]
 }
 
+/** The check whose numbers a Decision shows: integers as the engine said them. */
+interface ShownCheck {
+  readonly limit: Limit
+  /** In its canonical form. */
+  readonly subject: string
+  readonly status: Status
+  readonly granted: number
+  readonly remaining: number
+  readonly waitUs: number
+  readonly resetUs: number
+  /** The store's clock, us since the Unix epoch. */
+  readonly nowUs: number
+}
+
+/** All checks of a request, in its order, and what was said of them. */
+interface DecidedRequest {
+  readonly checks: readonly AskedCheck[]
+  readonly outcome: Outcome
+}
+
 /**
  * What a caller sees of a request. A refusal is a Decision too; failures and impossible costs are errors.
  *
@@ -43,51 +63,21 @@ export interface DecisionData {
  * is asked for. `JSON.stringify` and `console.log` show everything.
  */
 export class Decision implements DecisionData {
-  readonly #limit: Limit
-  readonly #subject: string
-  readonly #status: Status
-  readonly #granted: number
-  readonly #remaining: number
-  readonly #waitUs: number
-  readonly #resetUs: number
-  readonly #nowUs: number
-  /** All checks of the request and what was said of them; left out for a single `consume`. */
-  readonly #checks: readonly AskedCheck[] | undefined
-  readonly #outcome: Outcome | undefined
+  readonly #shown: ShownCheck
+  /** Left out for a single `consume`. */
+  readonly #request: DecidedRequest | undefined
   /** Who decided. */
   readonly source: Source
 
   /**
-   * Of one `consume` without override or lease, or of the check whose numbers are to be shown: `of` finds that. Not a
-   * record of these: one object less for each check.
+   * Of one `consume` without override or lease, or of the check whose numbers are to be shown: `of` finds that. The check
+   * is one record: V8 does not compile a constructor of so many private fields into its callers, and that costs more.
    *
-   * @param subject in its canonical form
-   * @param nowUs the store's clock, us since the Unix epoch
-   * @param checks every check of the request in its order; left out for a single `consume`, as is `outcome`
+   * @param request left out for a single `consume`
    */
-  constructor(
-    limit: Limit,
-    subject: string,
-    status: Status,
-    granted: number,
-    remaining: number,
-    waitUs: number,
-    resetUs: number,
-    nowUs: number,
-    source: Source,
-    checks?: readonly AskedCheck[],
-    outcome?: Outcome,
-  ) {
-    this.#limit = limit
-    this.#subject = subject
-    this.#status = status
-    this.#granted = granted
-    this.#remaining = remaining
-    this.#waitUs = waitUs
-    this.#resetUs = resetUs
-    this.#nowUs = nowUs
-    this.#checks = checks
-    this.#outcome = outcome
+  constructor(shown: ShownCheck, source: Source, request?: DecidedRequest) {
+    this.#shown = shown
+    this.#request = request
     this.source = source
   }
 
@@ -100,62 +90,60 @@ export class Decision implements DecisionData {
     const shown = shownAt(checks, outcome)
     const { subject, limit } = checks[shown] as AskedCheck
     const { status, granted, remaining, waitUs, resetUs } = outcome.checks[shown] as CheckOutcome
-    return new Decision(
-      outcome.fallback?.limits[shown] ?? limit,
+    const check = {
+      limit: outcome.fallback?.limits[shown] ?? limit,
       subject,
       status,
       granted,
       remaining,
       waitUs,
       resetUs,
-      outcome.nowUs,
-      outcome.source ?? source,
-      checks,
-      outcome,
-    )
+      nowUs: outcome.nowUs,
+    }
+    return new Decision(check, outcome.source ?? source, { checks, outcome })
   }
 
   get allowed(): boolean {
-    return this.#status === Status.allowed
+    return this.#shown.status === Status.allowed
   }
 
   get reason(): Reason {
-    return reasonOf(this.#status)
+    return reasonOf(this.#shown.status)
   }
 
   /** Name of the policy whose numbers these are. */
   get policy(): string {
-    return this.#limit.policy
+    return this.#shown.limit.policy
   }
 
   /** Units per window, as configured or as overridden by the call. */
   get limit(): number {
-    return this.#limit.limit
+    return this.#shown.limit.limit
   }
 
   /** Largest cost that passes now, >= 0. */
   get remaining(): number {
-    return this.#remaining
+    return this.#shown.remaining
   }
 
   /** Refused: ms until this very cost passes if nobody else calls, rounded up. Allowed: 0. */
   get retryAfterMs(): number {
-    return this.allowed ? 0 : toMs(this.#waitUs)
+    return this.allowed ? 0 : toMs(this.#shown.waitUs)
   }
 
   /** ms until the state equals that of a subject never seen, rounded up. */
   get resetAfterMs(): number {
-    return toMs(this.#resetUs)
+    return toMs(this.#shown.resetUs)
   }
 
   /** ms to hold the call back before doing it, rounded up. 0 except for a `leaky_bucket` that shapes. */
   get delayMs(): number {
-    return this.allowed ? toMs(this.#waitUs) : 0
+    return this.allowed ? toMs(this.#shown.waitUs) : 0
   }
 
   /** What `refund` needs to give these units back; undefined when nothing was charged. */
   get receipt(): Receipt | undefined {
-    return this.allowed ? receiptOf(this.#decided(), this.#nowUs) : undefined
+    return this.allowed ? receiptOf(this.#decided(), this.#shown.nowUs) : undefined
   }
 
   /** Every check's own state, in the order they were made. */
@@ -166,11 +154,11 @@ export class Decision implements DecisionData {
   /** The same request, refused to somebody who cannot wait as long as it takes. @param waitMs what takes as long, >= 1 */
   refusedFor(waitMs: number): Decision {
     const decided = this.#decided()
-    const shown = shownAt(decided, { nowUs: this.#nowUs, checks: decided })
+    const shown = shownAt(decided, { nowUs: this.#shown.nowUs, checks: decided })
     const verdict = decided[shown] as Decided
     const status = this.allowed ? Status.denied : verdict.status
     const refused = { ...verdict, status, granted: 0, waitUs: Math.ceil(waitMs * 1000) }
-    const outcome = { nowUs: this.#nowUs, checks: decided.with(shown, refused) }
+    const outcome = { nowUs: this.#shown.nowUs, checks: decided.with(shown, refused) }
     return Decision.of(decided, outcome, this.source)
   }
 
@@ -201,10 +189,8 @@ export class Decision implements DecisionData {
   }
 
   #decided(): readonly Decided[] {
-    if (this.#checks !== undefined && this.#outcome !== undefined)
-      return decidedChecks(this.#checks, this.#outcome)
-    const [limit, subject, status, granted] = [this.#limit, this.#subject, this.#status, this.#granted]
-    const [remaining, waitUs, resetUs] = [this.#remaining, this.#waitUs, this.#resetUs]
+    if (this.#request !== undefined) return decidedChecks(this.#request.checks, this.#request.outcome)
+    const { limit, subject, status, granted, remaining, waitUs, resetUs } = this.#shown
     return [{ limit, subject, op: Op.consume, status, granted, remaining, waitUs, resetUs }]
   }
 }

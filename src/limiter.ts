@@ -190,7 +190,8 @@ class PolicyLimiter implements SyncLimiter {
     if (status < denied) return undefined
     const { lastNowUs, source } = engine
     this.#tally.countOne(policy, status === allowed, source)
-    return new Decision(limit, identity, status, granted, remaining, waitUs, resetUs, lastNowUs, source)
+    const shown = { limit, subject: identity, status, granted, remaining, waitUs, resetUs, nowUs: lastNowUs }
+    return new Decision(shown, source)
   }
 
   checkAll(items: readonly CheckItem<PoliciesInput>[], options?: CallOptions): Promise<Decision> {

@@ -93,6 +93,9 @@ export interface Step {
   ttlUs: number
 }
 
+/** No integer: V8 keeps such fields as doubles from the start, and throws no code away at the first large number. */
+const NO_TIME = Number.NaN
+
 export function createStep(): Step {
   return {
     present: false,
@@ -101,10 +104,10 @@ export function createStep(): Step {
     status: Status.allowed,
     granted: 0,
     remaining: 0,
-    waitUs: 0,
-    resetUs: 0,
+    waitUs: NO_TIME,
+    resetUs: NO_TIME,
     write: Write.none,
-    ttlUs: 0,
+    ttlUs: NO_TIME,
   }
 }
 

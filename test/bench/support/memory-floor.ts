@@ -24,10 +24,22 @@ export function floor(limit: Limit, plan: GcraPlan, keys: number): (subject: str
     const next = backlog + interval
     if (next > cap) {
       const [waitUs, resetUs] = [Math.ceil((next - cap) / 8), Math.ceil(backlog / 8)]
-      return new Decision(limit, subject, Status.denied, 0, 0, waitUs, resetUs, nowUs, 'memory')
+      const shown = {
+        limit,
+        subject,
+        status: Status.denied,
+        granted: 0,
+        remaining: 0,
+        waitUs,
+        resetUs,
+        nowUs,
+      }
+      return new Decision(shown, 'memory')
     }
     arrivals[row] = nowTicks + next
     const remaining = Math.floor((cap - next) / interval)
-    return new Decision(limit, subject, Status.allowed, 1, remaining, 0, Math.ceil(next / 8), nowUs, 'memory')
+    const resetUs = Math.ceil(next / 8)
+    const shown = { limit, subject, status: Status.allowed, granted: 1, remaining, waitUs: 0, resetUs, nowUs }
+    return new Decision(shown, 'memory')
   }
 }
