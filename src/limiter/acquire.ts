@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { Op } from '../core/step.js'
 import type { Timers } from '../core/timers.js'
-import { CheckError } from '../errors.js'
+import { CheckError, PolicyError } from '../errors.js'
 import type { Events } from '../events.js'
 import { type Acquisition, Lease, RefusedLease } from '../lease.js'
+import { leaseProblem } from '../policy/ranges.js'
 import { show } from '../policy/refusal.js'
 import { type CompiledPolicy, parseDuration } from '../policy.js'
 import type { Subject } from '../subject.js'
@@ -37,7 +38,7 @@ export class Acquirer {
       if (typeof autoRenew !== 'boolean') {
         throw new CheckError(`policy '${policy}': autoRenew: ${show(autoRenew)} is not true or false`)
       }
-      const leaseUs = ttl === undefined ? {} : { leaseUs: parseDuration(ttl, `policy '${policy}': ttl`) }
+      const leaseUs = ttl === undefined ? {} : { leaseUs: readTtl(ttl, `policy '${policy}': ttl`) }
       const checks = planAcquire(find(), subject, { ...options, ...leaseUs, leaseId: id })
       held = checks.filter(({ leaseId }) => leaseId !== undefined)
       return checks
@@ -75,6 +76,14 @@ export class Acquirer {
       },
     })
   }
+}
+
+/** us; within the range that a policy's own lease has. */
+function readTtl(ttl: unknown, path: string): number {
+  const leaseUs = parseDuration(ttl, path)
+  const problem = leaseProblem(leaseUs)
+  if (problem === undefined) return leaseUs
+  throw new PolicyError([{ path, value: ttl, message: `${show(ttl)} ${problem}` }])
 }
 
 const withOp = (checks: readonly PlannedCheck[], op: Op): readonly PlannedCheck[] =>

@@ -31,7 +31,7 @@ export interface CostOptions extends OverrideOptions {
 export interface CheckOptions extends CostOptions, CallOptions {}
 
 export interface MaxWait {
-  /** Longest wait, `'1ms'` to `'24d'`; what would take longer is refused at once. Default: `'5s'`. */
+  /** Longest wait, such as `'500ms'`; what would take longer is refused at once. Default: `'5s'`. */
   readonly maxWait?: DurationText
 }
 
@@ -52,7 +52,7 @@ export interface AcquireOptions extends CallOptions, OverrideOptions {
   readonly units?: number
   /** Units charged to the policy's other limits. Default: 1. */
   readonly cost?: number
-  /** How long the units stay held without a renewal. Default: the policy's `lease`. */
+  /** How long the units stay held without a renewal, up to 407 days. Default: the policy's `lease`. */
   readonly ttl?: DurationText
   /** Renew the lease every third of its time until it is released. Default: true. */
   readonly autoRenew?: boolean

@@ -67,6 +67,10 @@ function limitMax(config: LimitConfig): number {
   return config.algorithm === 'quota' ? QUOTA_MAX : COUNT_MAX
 }
 
+/** What is wrong with the length of a lease, if anything. */
+export const leaseProblem = (leaseUs: number): string | undefined =>
+  leaseUs > WINDOW_US_MAX ? `is longer than ${WINDOW_US_MAX} us (407 days), the longest lease` : undefined
+
 /** Everything about a limit that the arithmetic cannot take, or that would have no effect. */
 export function rangeProblems(config: LimitConfig): readonly RangeProblem[] {
   const problems: RangeProblem[] = []
@@ -137,8 +141,9 @@ export function rangeProblems(config: LimitConfig): readonly RangeProblem[] {
       }
       break
     case 'concurrency':
-      if (config.leaseUs !== undefined && config.leaseUs > WINDOW_US_MAX) {
-        refuse('lease', `is longer than ${WINDOW_US_MAX} us (407 days), the longest lease`)
+      if (config.leaseUs !== undefined) {
+        const problem = leaseProblem(config.leaseUs)
+        if (problem !== undefined) refuse('lease', problem)
       }
       return problems
   }

@@ -177,6 +177,9 @@ describe('acquiring', () => {
     await expect(limiter.acquire('jobs', 'tenant', { units: 0 })).rejects.toThrow('from 1 to 64')
     await expect(limiter.acquire('jobs', 'tenant', { units: 3 })).rejects.toThrow('capacity is 2')
     await expect(limiter.acquire('jobs', 'tenant', { ttl: '5' })).rejects.toThrow("'5' has no unit")
+    await expect(limiter.acquire('jobs', 'tenant', { ttl: '408d' })).rejects.toThrow(
+      "policy 'jobs': ttl: '408d' is longer than 35184372088832 us (407 days), the longest lease",
+    )
     await expect(limiter.check('jobs', 'tenant')).rejects.toThrow('call acquire')
   })
 })
