@@ -108,7 +108,7 @@ function wholePath(rule: SubjectRule, subject: Readonly<Record<string, string>>)
     throw new SubjectError(
       rule.name,
       wrong,
-      `policy ${show(rule.name)}: ${show(wrong)} cannot name a part of a subject; a name is well-formed text that is not empty`,
+      `policy ${show(rule.name)}: a part of the subject has no name that it could be counted by; a name is well-formed text that is not empty`,
     )
   }
   return parts
@@ -123,14 +123,16 @@ function readPart(rule: SubjectRule, subject: Readonly<Record<string, string>>, 
   throw refusedText(rule, part, value)
 }
 
+/** Parts are named where the policy names them: those of a whole subject are the caller's own words. */
 function refusedText(rule: SubjectRule, part: string | undefined, value: unknown): SubjectError {
-  const what = part === undefined ? 'the subject' : `part ${show(part)} of the subject`
+  const named = rule.by === undefined ? 'a part of the subject' : `part ${show(part)} of the subject`
+  const what = part === undefined ? 'the subject' : named
   const place = `policy ${show(rule.name)}: ${what}`
   const message =
     value === undefined
       ? `${place} is missing; the policy counts by it`
       : value === ''
-        ? `${place} is empty; give it a text, or do not check what has no ${part ?? 'subject'}`
+        ? `${place} is empty; give it a text, or do not check what has none`
         : typeof value === 'string'
           ? `${place} has half a surrogate pair and no UTF-8 form; repair the text (toWellFormed) before the check`
           : `${place} is ${kindOf(value)}, not a string; convert it first, such as String(id)`

@@ -1,6 +1,7 @@
 import { Breaker, type BreakerState } from '../core/breaker.js'
 import type { Timers } from '../core/timers.js'
 import { StoreUnavailableError } from '../errors.js'
+import { wordsOf } from '../events/words.js'
 import type { Events } from '../events.js'
 import type { Check } from './engine.js'
 import type { GuardedCheck } from './fallback.js'
@@ -145,7 +146,6 @@ export class GuardPart {
       this.#events.emit('storeDown', { part: this.#name, error })
       return
     }
-    const { message } = error instanceof Error ? error : { message: String(error) }
-    this.#events.warn(`the store is down, and calls are decided without it: ${message}`, error)
+    this.#events.warn(`the store is down, and calls are decided without it: ${wordsOf(error)}`, error)
   }
 }

@@ -1,7 +1,7 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
 import { CheckError, isSluiceError } from '../errors.js'
 import { didYouMean, kindOf, list, show } from '../policy/refusal.js'
-import { tellableWords, withoutNames } from './words.js'
+import { tellableWords, withoutNames, wordsOf } from './words.js'
 
 /** What everything that tells events can tell of. */
 export interface WarningEvents {
@@ -93,8 +93,7 @@ export class Emitter<M extends WarningEvents> {
   }
 
   #listenerFailed(name: keyof M, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
-    const message = `a listener of '${String(name)}' failed: ${reason}`
+    const message = `a listener of '${String(name)}' failed: ${wordsOf(error)}`
     // A failing listener of warnings would warn of itself for ever.
     if (name === 'warning') warnProcess(message, error)
     else this.warn(message, error)

@@ -126,7 +126,7 @@ describe('what is no subject of the policy is refused, not counted under another
       whole,
       '',
       undefined,
-      `policy 'perUser': the subject is empty; give it a text, or do not check what has no subject`,
+      `policy 'perUser': the subject is empty; give it a text, or do not check what has none`,
     ],
     [
       'a number',
@@ -175,14 +175,14 @@ describe('what is no subject of the policy is refused, not counted under another
       whole,
       { '': 'a' },
       '',
-      `policy 'perUser': '' cannot name a part of a subject; a name is well-formed text that is not empty`,
+      `policy 'perUser': a part of the subject has no name that it could be counted by; a name is well-formed text that is not empty`,
     ],
     [
       'a part that is a number',
       whole,
       { user: 42 },
       'user',
-      `policy 'perUser': part 'user' of the subject is a number, not a string; convert it first, such as String(id)`,
+      `policy 'perUser': a part of the subject is a number, not a string; convert it first, such as String(id)`,
     ],
     [
       'a part that is null',
@@ -210,7 +210,7 @@ describe('what is no subject of the policy is refused, not counted under another
       byTenantAndUser,
       { tenant: 'a', user: '' },
       'user',
-      `policy 'api': part 'user' of the subject is empty; give it a text, or do not check what has no user`,
+      `policy 'api': part 'user' of the subject is empty; give it a text, or do not check what has none`,
     ],
     [
       'an inherited part',

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { StoreUnavailableError, SubjectError, WrongTypeError } from '../../../src/errors.js'
-import { tellableWords, withoutNames } from '../../../src/events/words.js'
+import { StoreUnavailableError, WrongTypeError } from '../../../src/errors.js'
+import { tellableWords, withoutNames, wordsOf } from '../../../src/events/words.js'
 import { warnProcess } from '../../../src/events.js'
 
 const KEY = 'sl1:{4}:login:gcra:ada%40example.com'
@@ -10,15 +10,6 @@ describe('what is told of an error', () => {
     expect(tellableWords(new StoreUnavailableError('no server answers'))).toBe('no server answers')
     expect(tellableWords(new WrongTypeError('login', KEY))).toMatch(
       /^policy 'login': key '…' holds a value of/,
-    )
-  })
-
-  test('is of a subject what is wrong with it, but for parts that it names itself', () => {
-    expect(tellableWords(new SubjectError('login', undefined, 'the subject is empty'))).toBe(
-      'the subject is empty',
-    )
-    expect(tellableWords(new SubjectError('login', 'ada', "part 'ada' of the subject is empty"))).toBe(
-      "the subject is not what policy 'login' counts by",
     )
   })
 
@@ -37,6 +28,16 @@ describe('what is told of an error', () => {
     expect(tellableWords(reworded)).toBe('Error')
     expect(tellableWords('ada@example.com')).toBe('a thrown string')
     expect(tellableWords(null)).toBe('a thrown null')
+  })
+
+  test.each([
+    [Object.create(null), 'a thrown object'],
+    [Object.assign(new Error('ada'), { stack: null }), 'Error'],
+    [Object.assign(new Error('ada'), { message: 42 }), 'Error'],
+    [Symbol('ada'), 'a thrown symbol'],
+  ])('is something also of what has no words (%#)', (error, words) => {
+    expect(tellableWords(error)).toBe(words)
+    expect(withoutNames(`it failed: ${wordsOf(error)}`, error)).not.toContain('ada')
   })
 
   test('is left out of a sentence that has it', () => {
