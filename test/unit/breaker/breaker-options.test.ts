@@ -23,7 +23,7 @@ describe('options of a breaker', () => {
     [{ failureRate: 50 }, 'failureRate: 50 is not a share above 0 and up to 1, such as 0.5'],
     [
       { timeout: 0 },
-      "timeout: 0 is a number without a unit; write it as text with one, such as '0s' or '0ms'",
+      "timeout: 0 is a number without a unit; write it as text with one, such as '15s' or '15ms'",
     ],
     [{ timeout: '0s' }, "timeout: '0s' is no time at all; write a duration above 0"],
     [{ window: '500d' }, "window: '500d' is longer than 400 days"],
