@@ -155,10 +155,10 @@ export class NativeRedisEngine implements Engine {
   }
 }
 
-function leaveOnAbort(call: NativeCall, { promise, reject }: Deferred, signal: AbortSignal): void {
+function leaveOnAbort(call: NativeCall, deferred: Deferred, signal: AbortSignal): void {
   const abort = (reason: unknown) => {
-    reject(reason)
+    deferred.reject(reason)
     call.callerLeft()
   }
-  rejectOnAbort(promise, abort, signal)
+  rejectOnAbort(deferred.promise, abort, signal)
 }

@@ -201,6 +201,19 @@ describe.skipIf(withoutNative !== undefined)('whoever waits for Redis natively',
     expect(await used(engine)).toBeLessThanOrEqual(1)
   })
 
+  test('may give up a check of a limiter, which goes on', async () => {
+    const limiter = limiterOf({ deadline: '10s' })
+    await limiter.ready()
+    process.kill(server.pid, 'SIGSTOP')
+    const controller = new AbortController()
+    const call = limiter.check('perUser', 'ada', { signal: controller.signal })
+    await new Promise(setImmediate)
+    controller.abort(new Error('the caller left'))
+    await expect(call).rejects.toThrow('the caller left')
+    process.kill(server.pid, 'SIGCONT')
+    expect(await limiter.check('perUser', 'grace')).toMatchObject({ source: 'redis', remaining: 99 })
+  })
+
   test('is not charged for what he gave up before it was sent, by a signal or a deadline', async () => {
     process.kill(server.pid, 'SIGSTOP')
     const limiter = limiterOf({ deadline: '20ms', onStoreFailure: 'open', denyCache: false })
