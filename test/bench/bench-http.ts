@@ -4,32 +4,32 @@
  * First in process: what each middleware takes of CPU time for one request, on the request and response of a real server,
  * beside the bare call of the limiter. Then over HTTP: the same route behind Sluice, express-rate-limit and
  * @fastify/rate-limit, in memory and in Redis, every server in a process of its own, on the first core, with the clients
- * and Redis on the second. Requests/s and p99 are what autocannon saw, CPU is what the server's process spent for a
- * request.
+ * and Redis on the second. Each is asked as much as it can answer, by autocannon: there a latency is mostly the wait behind
+ * the other connections. Then all are asked at one rate that none of them is busy at: there it is what a client waits for.
+ * CPU is what the server's process spent for a request.
  *
- * The contenders take turns within every round, and rounds are short. What else the machine does can only make one worse, so
- * each figure is that of its best round; ratios to the rival are medians of those within the rounds.
+ * Rounds are short, and contenders take turns within each, in the one direction and in the other. What else the machine
+ * does makes single rounds worse, so figures are medians of the rounds, with their quartiles; ratios to the rival are
+ * medians of those within the rounds.
  *
- *   SLUICE_BENCH_ROUNDS=5           rounds of each cell over HTTP (default 15); 0: in process alone
+ *   SLUICE_BENCH_ROUNDS=5           rounds of each cell over HTTP (default 7); 0: in process alone
  *   SLUICE_BENCH_FRAMEWORK=express  one framework only, over HTTP alone
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import autocannon, { type Client } from 'autocannon'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
-import { median } from './support/closed-loop.ts'
-import { CONTENDERS, USER_HEADER } from './support/http-contenders.ts'
+import { CONTENDERS } from './support/http-contenders.ts'
+import { type Load, saturate, trickle } from './support/http-load.ts'
 import { measureOverhead, measureRedisOverhead, type Overhead } from './support/http-overhead.ts'
 import { pin } from './support/pin-apart.ts'
 
-const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 15)
+const ROUNDS = Number(process.env.SLUICE_BENCH_ROUNDS ?? 7)
 const ONLY = process.env.SLUICE_BENCH_FRAMEWORK
 const ROUND_SECONDS = 0.4
-/** How often autocannon looks whether the round is over. */
-const SAMPLE_MS = 20
 const WARM_UP_REQUESTS = 8_000
 const CONNECTIONS = 50
-const USERS_PER_CONNECTION = 20
+/** Of what the slowest contender can answer: none of them is busy there. */
+const QUIET_SHARE = 0.5
 const IN_FLIGHT_IN_PROCESS = [50, 5]
 /** Of the server that is asked. Clients and Redis have the other: left alone, they take turns on both. */
 const SERVER_CORE = 0
@@ -37,18 +37,16 @@ const OTHER_CORE = 1
 /** Not reached. */
 const LIMIT = 1_000_000_000
 
-interface Sample {
-  readonly requests: number
-  readonly perSecond: number
-  readonly p99Ms: number
+interface Sample extends Load {
   readonly cpuUs: number
 }
 
 interface Contender {
   readonly name: string
   readonly child: ChildProcess
-  readonly url: string
-  readonly samples: Sample[]
+  readonly port: number
+  readonly busy: Sample[]
+  readonly quiet: Sample[]
 }
 
 const message = async (child: ChildProcess): Promise<Record<string, number>> => {
@@ -61,7 +59,7 @@ async function start(framework: string, name: string, redisUrl: string): Promise
   const child = fork(program, [framework, name, String(LIMIT), redisUrl], { execArgv: process.execArgv })
   const { port } = await message(child)
   if (child.pid !== undefined) pin(child.pid, SERVER_CORE)
-  return { name, child, url: `http://127.0.0.1:${port}`, samples: [] }
+  return { name, child, port: port as number, busy: [], quiet: [] }
 }
 
 async function cpuOf({ child }: Contender): Promise<number> {
@@ -69,54 +67,90 @@ async function cpuOf({ child }: Contender): Promise<number> {
   return (await message(child)).cpuUs as number
 }
 
-async function load(contender: Contender): Promise<Sample> {
-  let connection = 0
+async function sampleOf(contender: Contender, load: (port: number) => Promise<Load>): Promise<Sample> {
   const before = await cpuOf(contender)
-  const result = await autocannon({
-    url: contender.url,
-    connections: CONNECTIONS,
-    duration: ROUND_SECONDS,
-    sampleInt: SAMPLE_MS,
-    // Users of its own for each connection: to make all of them for all takes longer than the round.
-    setupClient(client: Client) {
-      const first = USERS_PER_CONNECTION * connection++
-      const users = Array.from({ length: USERS_PER_CONNECTION }, (_, i) => `user-${first + i}`)
-      client.setRequests(users.map(user => ({ headers: { [USER_HEADER]: user } })))
-    },
-  })
-  if (result.errors > 0 || result.non2xx > 0) throw new Error(`${contender.name} failed: ${result.non2xx}`)
-  const requests = result.requests.total
-  const cpuUs = ((await cpuOf(contender)) - before) / requests
-  return { requests, perSecond: requests / result.duration, p99Ms: result.latency.p99, cpuUs }
+  const seen = await load(contender.port)
+  return { ...seen, cpuUs: ((await cpuOf(contender)) - before) / seen.requests }
 }
 
-/** The best of the rounds, in each column by itself. */
-function row({ name, samples }: Contender): string {
-  const of = (field: keyof Sample) => samples.map(sample => sample[field])
-  const perSecond = Math.round(Math.max(...of('perSecond'))).toLocaleString('en-US')
-  return `| ${name} | ${perSecond} | ${Math.min(...of('p99Ms'))} | ${Math.min(...of('cpuUs')).toFixed(1)} |`
+const atOnce = (contender: Contender): Promise<Sample> =>
+  sampleOf(contender, port => saturate(port, CONNECTIONS, ROUND_SECONDS))
+
+const at = (perSecond: number, contender: Contender): Promise<Sample> =>
+  sampleOf(contender, port => trickle(port, CONNECTIONS, ROUND_SECONDS, perSecond))
+
+async function measure(contenders: readonly Contender[]): Promise<number> {
+  // Until what V8 compiles is compiled, however slow the machine is.
+  for (const contender of contenders) {
+    for (let requests = 0; requests < WARM_UP_REQUESTS; ) requests += (await atOnce(contender)).requests
+  }
+  await inTurns(contenders, async contender => contender.busy.push(await atOnce(contender)))
+  const slowest = Math.min(...contenders.map(({ busy }) => quantile(busy.map(of('perSecond')), 0.5)))
+  const quietRate = Math.max(1_000, Math.round((slowest * QUIET_SHARE) / 1_000) * 1_000)
+  await inTurns(contenders, async contender => contender.quiet.push(await at(quietRate, contender)))
+  return quietRate
 }
+
+async function inTurns(contenders: readonly Contender[], take: (contender: Contender) => Promise<unknown>) {
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) await take(contender)
+  }
+}
+
+const of =
+  (field: keyof Sample) =>
+  (sample: Sample): number =>
+    sample[field]
+
+const quantile = (values: readonly number[], share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.round((values.length - 1) * share)] as number
+
+/** The median, and the quartiles of the rounds. */
+function spread(values: readonly number[], digits: number): string {
+  const [low, middle, high] = [0.25, 0.5, 0.75].map(share =>
+    quantile(values, share).toLocaleString('en-US', {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    }),
+  )
+  return `${middle} (${low} to ${high})`
+}
+
+/** What the columns of both tables tell: of which load, and in how many digits. */
+const COLUMNS = [
+  ['busy', 'perSecond', 0],
+  ['busy', 'p99Us', 0],
+  ['busy', 'cpuUs', 1],
+  ['quiet', 'p50Us', 0],
+  ['quiet', 'p99Us', 0],
+] as const
+
+const headings = (quietRate: number): string => {
+  const rate = quietRate.toLocaleString('en-US')
+  return `requests/s | p99 us | CPU us/request | p50 us at ${rate}/s | p99 us at ${rate}/s |\n|---|---|---|---|---|---|`
+}
+
+const row = (contender: Contender): string =>
+  `| ${contender.name} | ${COLUMNS.map(([load, field, digits]) => spread(contender[load].map(of(field)), digits)).join(' | ')} |`
 
 /** Of each round by itself: what disturbs one contender disturbs the one beside it. */
 function ratios(ours: Contender, theirs: Contender): string {
-  const of = (field: keyof Sample) =>
-    median(ours.samples.map((sample, i) => sample[field] / (theirs.samples[i] as Sample)[field])).toFixed(2)
-  return `| ${ours.name} to ${theirs.name} | ${of('perSecond')} | ${of('p99Ms')} | ${of('cpuUs')} |`
+  const cells = COLUMNS.map(([load, field]) =>
+    spread(
+      ours[load].map((sample, i) => sample[field] / (theirs[load][i] as Sample)[field]),
+      2,
+    ),
+  )
+  return `| ${ours.name} to ${theirs.name} | ${cells.join(' | ')} |`
 }
 
 async function overHttp(framework: string, redis: RedisServer): Promise<void> {
   const names = Object.keys(CONTENDERS[framework] ?? {})
   const running = await Promise.all(names.map(name => start(framework, name, `${redis.url}/0`)))
-  // Until what V8 compiles is compiled, however slow the machine is.
-  for (const contender of running) {
-    for (let requests = 0; requests < WARM_UP_REQUESTS; ) requests += (await load(contender)).requests
-  }
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const contender of running) contender.samples.push(await load(contender))
-  }
-  console.log(`\n| ${framework} | requests/s | p99 ms | CPU us/request |\n|---|---|---|---|`)
+  const quietRate = await measure(running)
+  console.log(`\n| ${framework} | ${headings(quietRate)}`)
   for (const contender of running) console.log(row(contender))
-  console.log(`\n| ${framework}, ratios | requests/s | p99 | CPU |\n|---|---|---|---|`)
+  console.log(`\n| ${framework}, ratios | ${headings(quietRate)}`)
   for (const store of ['memory', 'Redis']) {
     const [ours, theirs] = running.filter(({ name }) => name.endsWith(store))
     if (ours !== undefined && theirs !== undefined) console.log(ratios(ours, theirs))
