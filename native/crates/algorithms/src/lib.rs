@@ -1,8 +1,9 @@
 //! The arithmetic of Sluice's rate limits.
 //!
 //! Each function here is a pure twin of an include of the canonical Lua scripts and of the TypeScript in `src/core`: the
-//! same names, the same order of statements, the same doubles, and so the same answers to the last bit. Pure: state and now
-//! come in, the next state and the outcome go out; no clock, no I/O, no panic whatever the numbers are.
+//! same names, the same doubles, and so the same answers to the last bit. Where every number is whole and below 2^53, and
+//! so exact, what comes to the same may be computed in another order. Pure: state and now come in, the next state and the
+//! outcome go out; no clock, no I/O, no panic whatever the numbers are.
 //!
 //! ```
 //! use sluice_algorithms::{Check, GcraPlan, Op, Status, gcra};
