@@ -116,8 +116,10 @@ export function randomTrack(
   let variant = random.pick(family.variants)
   while (steps.length < length) {
     const { step } = expected.model
+    // Before the first check a step tells no times.
+    const [waitUs, resetUs] = steps.length > 0 ? [step.waitUs, step.resetUs] : [0, 0]
     if (random.chance(0.03)) variant = random.pick(family.variants)
-    nowUs = clamp(nowUs + elapse(random, variant, step.waitUs, step.resetUs))
+    nowUs = clamp(nowUs + elapse(random, variant, waitUs, resetUs))
     const plan = variant.planAt(nowUs)
     let place = plans.indexOf(plan)
     if (place < 0) place = plans.push(plan) - 1
