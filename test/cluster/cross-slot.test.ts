@@ -40,7 +40,6 @@ beforeEach(async () => {
   ;[first, second, third] = subjectsOfEachNode(`user${tests++}-`) as [string, string, string]
   beforeScript = () => undefined
   losses = []
-  scriptsSent = 0
   const target = targetOf(cluster.store)
   if (target.kind !== 'cluster') throw new Error('this is a cluster')
   const watched = { ...target, connectNode: (address: never) => watch(target.connectNode(address)) }
@@ -51,6 +50,8 @@ beforeEach(async () => {
     onLoss: error => losses.push(error),
   })
   await topology.ready()
+  // Without the ones by which `ready` finds out whether they may be called.
+  scriptsSent = 0
 })
 afterEach(async () => {
   await topology.close()
