@@ -1,4 +1,5 @@
-use crate::concurrency::{LeaseSet, concurrency};
+use crate::concurrency::concurrency;
+use crate::lease_set::LeaseSet;
 use crate::plan::Plan;
 use crate::step::{Check, Op, Status, Step, Write};
 use crate::{

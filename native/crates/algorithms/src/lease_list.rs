@@ -1,5 +1,5 @@
-use crate::concurrency::Lease;
 use crate::lease_id::Holder;
+use crate::lease_set::Lease;
 
 /// Leases, soonest end first. What is taken out stays behind them as a spare, so that a new one is written where it stands,
 /// number by number: what is made elsewhere and moved there takes longer than all the rest of a check.

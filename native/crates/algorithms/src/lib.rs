@@ -31,6 +31,7 @@ mod gcra;
 mod key;
 mod lease_id;
 mod lease_list;
+mod lease_set;
 mod muldiv;
 mod plan;
 mod quota;
@@ -41,11 +42,12 @@ mod time;
 mod token_bucket;
 mod words;
 
-pub use concurrency::{Lease, LeaseChange, LeaseSet, acquire_one_more, concurrency, release_one_of_few};
+pub use concurrency::{acquire_one_more, concurrency, release_one_of_few};
 pub use fixed_window::{FixedWindowState, fixed_window};
 pub use gcra::{GcraState, gcra};
 pub use key::{State, decide};
 pub use lease_id::LeaseId;
+pub use lease_set::{Lease, LeaseChange, LeaseSet};
 pub use plan::{
     BucketPlan, ConcurrencyPlan, FixedWindowPlan, GcraPlan, LEASE_UNITS_MAX, PLAN_ROW_LENGTH, Plan, QuotaPlan,
     SlidingCounterPlan, SlidingWindowPlan,
