@@ -60,7 +60,7 @@ fn bytes_of(key: &State) -> Vec<u8> {
         State::FixedWindow(numbers) | State::Quota(numbers) => numbers,
         State::Bucket(numbers) => numbers,
         State::SlidingCounter(numbers) => numbers,
-        State::SlidingWindow(log) => log.numbers(),
+        State::SlidingWindow(log) => &log.numbers(),
     };
     let mut bytes = Vec::new();
     write_doubles(&mut bytes, numbers);

@@ -65,12 +65,11 @@ pub fn decide(key: &mut State, plan: &Plan, check: Check, lease_id: Option<&str>
             };
             let (step, change) = sliding_window(log, plan, check);
             if step.write != Write::None {
-                let mut log = match std::mem::take(key) {
-                    State::SlidingWindow(log) => log,
-                    _ => WindowLog::default(),
-                };
-                log.apply(&change);
-                *key = State::SlidingWindow(log);
+                if let State::SlidingWindow(log) = key {
+                    log.apply(&change);
+                } else {
+                    *key = State::SlidingWindow(WindowLog::begun_by(&change));
+                }
             }
             step
         }

@@ -40,6 +40,7 @@ mod sliding_window;
 mod step;
 mod time;
 mod token_bucket;
+mod window_log;
 mod words;
 
 pub use concurrency::{acquire_one_more, concurrency, release_one_of_few};
@@ -56,8 +57,9 @@ pub use quota::{QuotaState, quota};
 pub use sliding_counter::{
     CounterParts, SlidingCounterState, sliding_counter, sliding_counter_by, sliding_counter_in_window,
 };
-pub use sliding_window::{LogChange, WindowLog, sliding_window};
+pub use sliding_window::{consume_in_window, sliding_window};
 pub use step::{Check, Op, Status, Step, Write};
 pub use time::{BACK_US, EPOCH_2020_US, EXACT_MAX, GRANULE_US, NOW_END_US, NOW_MIN_US};
 pub use token_bucket::{BucketState, token_bucket};
+pub use window_log::{LogChange, WindowLog};
 pub use words::{Between, Ends, WORDS_MAX};

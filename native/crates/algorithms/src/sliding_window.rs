@@ -1,152 +1,10 @@
 use crate::plan::SlidingWindowPlan;
 use crate::step::{Check, Op, Status, Step, Write};
 use crate::time::{BACK_US, GRANULE_US, cdiv, max, min};
+use crate::window_log::{LogChange, Pair, WindowLog};
 
 /// Totals start at 0 again before they pass this.
 const LOG_TOTAL_MAX: f64 = 4_503_599_627_370_496.0;
-
-const TIME: usize = 0;
-const TOTAL: usize = 1;
-
-/// A log of admissions. Pair k, from 1, is at 2k and says that up to time t the running total was s; times do not descend,
-/// totals ascend. Units of the total up to b are dead: given back, or cut off with their pairs. Stored as these doubles
-/// one after the other: `b, u, t1, s1, t2, s2, …`, where u is the end of the key that is known to be safe.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct WindowLog {
-    numbers: Vec<f64>,
-}
-
-/// What a decision does to a log. Without effect when the `write` of its step is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct LogChange {
-    /// The pairs before this one are dropped; count + 1 drops all.
-    first_kept: usize,
-    /// Taken off every total kept.
-    shift: f64,
-    /// Time of the last pair kept.
-    last_us: f64,
-    /// 0 adds no entry; else the time of the entry, which joins the last pair when that has the same time.
-    entry_us: f64,
-    /// Running total at the entry, after the shift.
-    entry_total: f64,
-    dead_total: f64,
-    end_us: f64,
-}
-
-impl WindowLog {
-    /// The log of these numbers, `b, u` and at least one pair; `None` when they are no log.
-    pub fn from_numbers(numbers: Vec<f64>) -> Option<Self> {
-        (numbers.len() >= 4 && numbers.len().is_multiple_of(2)).then_some(Self { numbers })
-    }
-
-    /// The doubles that Redis holds for this log.
-    pub fn numbers(&self) -> &[f64] {
-        &self.numbers
-    }
-
-    #[inline(always)]
-    fn pairs(&self) -> usize {
-        (self.numbers.len() / 2).saturating_sub(1)
-    }
-
-    /// Every place that is asked for is in the log; another one holds nothing.
-    #[inline(always)]
-    fn number(&self, index: usize) -> f64 {
-        self.numbers.get(index).copied().unwrap_or(0.0)
-    }
-
-    /// Dead units, the end of the key, the time of the first pair, and the last pair.
-    #[inline(always)]
-    fn outline(&self) -> [f64; 5] {
-        match self.numbers.as_slice() {
-            [dead_total, end_us, rest @ .., last_us, total] => {
-                [*dead_total, *end_us, *rest.first().unwrap_or(last_us), *last_us, *total]
-            }
-            _ => [0.0; 5],
-        }
-    }
-
-    /// The first pair from `low` to `high` whose time or total is above `bound`; `high + 1` when there is none.
-    fn first_above(&self, field: usize, bound: f64, low: usize, high: usize) -> usize {
-        let mut first = low;
-        let mut end = high + 1;
-        while first < end {
-            let middle = first + (end - first) / 2;
-            if self.number(2 * middle + field) > bound {
-                end = middle;
-            } else {
-                first = middle + 1;
-            }
-        }
-        first
-    }
-
-    /// Carries out what the last decision on this log said; an empty log is one that is absent.
-    #[inline]
-    pub fn apply(&mut self, change: &LogChange) {
-        let numbers = &mut self.numbers;
-        if numbers.is_empty() {
-            numbers.extend([0.0, 0.0]);
-        }
-        let dropped = 2 * change.first_kept.saturating_sub(1);
-        if dropped > 0 {
-            numbers.drain(2..(2 + dropped).min(numbers.len()));
-            // What a busy hour needed is given back here.
-            numbers.shrink_to(2 * numbers.len());
-        }
-        if change.shift != 0.0 {
-            for (_, total) in pairs_mut(numbers) {
-                *total -= change.shift;
-            }
-        }
-        let joins = match pairs_mut(numbers).next_back() {
-            Some((time, _)) => {
-                *time = change.last_us;
-                change.entry_us <= change.last_us
-            }
-            None => false,
-        };
-        if change.entry_us > 0.0 {
-            if !joins {
-                numbers.extend([change.entry_us, 0.0]);
-            }
-            if let Some(total) = numbers.last_mut() {
-                *total = change.entry_total;
-            }
-        }
-        if let [dead_total, end, ..] = numbers.as_mut_slice() {
-            *dead_total = change.dead_total;
-            *end = change.end_us;
-        }
-    }
-
-    /// The same where no memory has to be had or given back. False: nothing was done.
-    #[inline(always)]
-    pub fn apply_in_place(&mut self, change: &LogChange) -> bool {
-        let adds = change.entry_us > change.last_us;
-        let needed = self.numbers.len() + if adds { 2 } else { 0 };
-        if change.first_kept > 1 || change.shift != 0.0 || needed > self.numbers.capacity() {
-            return false;
-        }
-        let [dead_total, end_us, .., last_us, last_total] = self.numbers.as_mut_slice() else { return false };
-        *dead_total = change.dead_total;
-        *end_us = change.end_us;
-        *last_us = change.last_us;
-        if adds {
-            self.numbers.extend([change.entry_us, change.entry_total]);
-        } else if change.entry_us > 0.0 {
-            *last_total = change.entry_total;
-        }
-        true
-    }
-}
-
-fn pairs_mut(numbers: &mut [f64]) -> impl DoubleEndedIterator<Item = (&mut f64, &mut f64)> {
-    numbers.chunks_exact_mut(2).skip(1).filter_map(|pair| match pair {
-        [time, total] => Some((time, total)),
-        _ => None,
-    })
-}
 
 /// Sliding window over an exact log. Twin of `lua/include/sliding_window.lua`. Admits at most the limit in every interval
 /// as long as the window; a `resolution_us` above 1 bounds the log and refuses up to that much longer.
@@ -167,9 +25,9 @@ pub fn sliding_window(log: Option<&WindowLog>, plan: &SlidingWindowPlan, check: 
     let mut base = 0.0;
     let mut moved = false;
     if let Some(log) = log {
-        let oldest_us;
         count = log.pairs();
-        [dead_total, end_us, oldest_us, last_us, total] = log.outline();
+        WindowLog { dead_total, end_us, last: Pair { time_us: last_us, total }, .. } = *log;
+        let oldest_us = log.pair(1).time_us;
         base = dead_total;
         if last_us - now > BACK_US + resolution_us {
             // The clock stepped back: what is in use counts as taken now.
@@ -177,8 +35,8 @@ pub fn sliding_window(log: Option<&WindowLog>, plan: &SlidingWindowPlan, check: 
             oldest = if total > base { count } else { count + 1 };
             last_us = now;
         } else if oldest_us <= cutoff {
-            oldest = log.first_above(TIME, cutoff, 2, count);
-            passed = log.number(2 * oldest - 1);
+            oldest = log.first_above(|pair| pair.time_us, cutoff, 2, count);
+            passed = log.pair(oldest - 1).total;
             if passed > base {
                 base = passed;
             }
@@ -232,8 +90,8 @@ pub fn sliding_window(log: Option<&WindowLog>, plan: &SlidingWindowPlan, check: 
         // The units in front must leave the window; the last of them leaves with the first pair that reaches it.
         let mut leaves_us = last_us;
         if let (Some(log), false) = (log, moved) {
-            let pair = log.first_above(TOTAL, base + over - 1.0, oldest, count.saturating_sub(1));
-            leaves_us = log.number(2 * pair + TIME);
+            let pair = log.first_above(|pair| pair.total, base + over - 1.0, oldest, count.saturating_sub(1));
+            leaves_us = log.pair(pair).time_us;
         }
         wait_us = leaves_us + window_us - now;
     }
@@ -265,7 +123,7 @@ pub fn sliding_window(log: Option<&WindowLog>, plan: &SlidingWindowPlan, check: 
         // Pairs of which every unit is dead, by age or given back. They are cut off once they are more than half.
         let mut live = oldest;
         if base > passed {
-            live = log.first_above(TOTAL, base, oldest, count);
+            live = log.first_above(|pair| pair.total, base, oldest, count);
         }
         if 2 * (live - 1) > count {
             whole = true;
@@ -299,4 +157,66 @@ pub fn sliding_window(log: Option<&WindowLog>, plan: &SlidingWindowPlan, check: 
         end_us,
     };
     (step, change)
+}
+
+/// A consume on a log that is there, as [`sliding_window`] decides it and [`WindowLog::apply`] carries it out, where that moves
+/// neither the end of the key nor any memory. `None`: nothing was done, and it takes more; so does all that is not refused
+/// where `may_admit` is false.
+#[inline(always)]
+pub fn consume_in_window(log: &mut WindowLog, plan: &SlidingWindowPlan, check: Check, may_admit: bool) -> Option<Step> {
+    let Check { n, now, .. } = check;
+    let &SlidingWindowPlan { limit, window_us, resolution_us, .. } = plan;
+    let last = log.last;
+    if last.time_us - now > BACK_US + resolution_us || !log.move_edge(now - window_us) {
+        return None;
+    }
+    let base = max(log.dead_total, log.edge.total);
+    let used = last.total - base;
+    let next = used + n;
+    if next <= limit {
+        let mut entry_us = last.time_us;
+        let mut multiple_of_us = log.multiple_of_us;
+        // No multiple lies between now and a last pair that is later and a multiple itself: the entry joins it.
+        if now > last.time_us || multiple_of_us != resolution_us {
+            let rounded_us = cdiv(now, resolution_us) * resolution_us;
+            entry_us = max(last.time_us, rounded_us);
+            multiple_of_us = if entry_us == rounded_us { resolution_us } else { 0.0 };
+        }
+        let total = last.total + n;
+        if !may_admit || entry_us + window_us > log.end_us || total > LOG_TOTAL_MAX {
+            return None;
+        }
+        if entry_us > last.time_us {
+            let may_cut_off = log.dead_total > log.edge.total || 2 * log.edge.pairs > log.pairs();
+            if may_cut_off || log.earlier.len() == log.earlier.capacity() {
+                return None;
+            }
+            log.earlier.push(last);
+        }
+        log.last = Pair { time_us: entry_us, total };
+        log.multiple_of_us = multiple_of_us;
+        return Some(Step {
+            status: Status::Allowed,
+            granted: n,
+            remaining: limit - next,
+            wait_us: 0.0,
+            reset_us: entry_us + window_us - now,
+            write: Write::Keep,
+        });
+    }
+    // As a rule the units in front that must leave the window are all of its oldest pair. No pair has enough of them for a
+    // cost above the limit.
+    let oldest = log.earlier.get(log.edge.pairs).unwrap_or(&last);
+    let is_enough = oldest.total > base + (next - limit) - 1.0;
+    if !is_enough || last.time_us + window_us > log.end_us {
+        return None;
+    }
+    Some(Step {
+        status: Status::Denied,
+        granted: 0.0,
+        remaining: if used < limit { limit - used } else { 0.0 },
+        wait_us: oldest.time_us + window_us - now,
+        reset_us: last.time_us + window_us - now,
+        write: Write::None,
+    })
 }

@@ -160,7 +160,7 @@ fn stored(key: &State) -> StoredState {
         State::FixedWindow(numbers) | State::Quota(numbers) => numbers,
         State::Bucket(numbers) => numbers,
         State::SlidingCounter(numbers) => numbers,
-        State::SlidingWindow(log) => log.numbers(),
+        State::SlidingWindow(log) => return StoredState::Numbers(log.numbers()),
     };
     StoredState::Numbers(numbers.to_vec())
 }

@@ -1,7 +1,7 @@
 use crate::keys::Block;
 use crate::shard::{KeyName, Shard};
 use sluice_algorithms::{
-    Check, LeaseChange, LogChange, Op, Plan, State, Status, Step, Write, concurrency, decide, sliding_window,
+    Check, LeaseChange, LogChange, Op, Plan, State, Status, Step, WindowLog, Write, concurrency, decide, sliding_window,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -148,11 +148,10 @@ impl<'a> Draft<'a> {
     fn carry_out(&mut self) {
         match self.pending.take() {
             Some(Pending::Log(change)) => {
-                if let State::Absent = self.state {
-                    self.state = State::SlidingWindow(Default::default());
-                }
                 if let State::SlidingWindow(log) = &mut self.state {
                     log.apply(&change);
+                } else {
+                    self.state = State::SlidingWindow(WindowLog::begun_by(&change));
                 }
             }
             Some(Pending::Leases(change)) => {

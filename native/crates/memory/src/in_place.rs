@@ -6,8 +6,8 @@ use crate::shard::{KeyName, Shard};
 use sluice_algorithms::{
     BucketPlan, Check, ConcurrencyPlan, CounterParts, FixedWindowPlan, GcraPlan, Op, Plan, QuotaPlan, QuotaState,
     SlidingCounterPlan, SlidingCounterState, SlidingWindowPlan, Status, Step, WORDS_MAX, Write, acquire_one_more,
-    concurrency, fixed_window, gcra, quota, release_one_of_few, sliding_counter_by, sliding_counter_in_window,
-    sliding_window, token_bucket,
+    concurrency, consume_in_window, fixed_window, gcra, quota, release_one_of_few, sliding_counter_by,
+    sliding_counter_in_window, sliding_window, token_bucket,
 };
 
 /// Numbers of the largest state of fixed size.
@@ -108,15 +108,8 @@ counting!(
 impl Quick for SlidingWindowPlan {
     #[inline(always)]
     fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check, _: Option<&str>) -> Option<Step> {
-        let log = shard.keys.log(key)?;
-        let (step, change) = sliding_window(Some(log), self, Check { op: Self::OP, ..check });
-        match step.write {
-            Write::None => {}
-            // Its end moves once in a while, the log with every unit.
-            Write::Keep if !shard.lifetimes.is_set_apart(key) && log.apply_in_place(&change) => {}
-            _ => return None,
-        }
-        Some(step)
+        let may_admit = !shard.lifetimes.is_set_apart(key);
+        consume_in_window(shard.keys.log(key)?, self, check, may_admit)
     }
 }
 
