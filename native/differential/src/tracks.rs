@@ -49,7 +49,7 @@ fn bytes_of(key: &State) -> Vec<u8> {
         State::Absent => return Vec::new(),
         State::Gcra([ticks]) => return ticks.to_string().into_bytes(),
         State::Concurrency(leases) => {
-            let units = leases.leases().iter().flat_map(|lease| {
+            let units = leases.leases().flat_map(|lease| {
                 (0..lease.units as u32).map(move |unit| (lease.end_us, format!("{unit}:{}", lease.id)))
             });
             let mut members: Vec<(f64, String)> = units.collect();

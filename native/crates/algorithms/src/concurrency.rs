@@ -1,38 +1,31 @@
 use crate::lease_id::Holder;
-use crate::lease_set::{LeaseChange, LeaseSet, SEARCHED_MAX};
+use crate::lease_set::{LeaseChange, LeaseSet};
 use crate::plan::{ConcurrencyPlan, LEASE_UNITS_MAX};
 use crate::step::{Check, Op, Status, Step, Write};
 use crate::time::{max, min};
-use crate::words::WORDS_MAX;
 
 /// What leases come to at one instant, for who asks.
 #[derive(Clone, Copy, Default)]
-struct Held {
+pub(crate) struct Held {
     /// Units of all.
-    used: f64,
-    /// Units of who asks, when they end and at which place they stand.
-    own: f64,
-    end_us: f64,
-    place: Option<usize>,
+    pub used: f64,
+    /// Units of who asks, and when they end.
+    pub own: f64,
+    pub end_us: f64,
     /// When the last of the others ends.
-    others_end_us: f64,
+    pub others_end_us: f64,
 }
 
 impl Held {
-    #[inline]
-    fn at(now: f64, leases: &LeaseSet, holder: Option<&Holder<'_>>) -> Self {
-        let ended = leases.leases().iter().take_while(|lease| lease.end_us <= now);
+    fn at(now: f64, leases: &LeaseSet, holder: &Holder<'_>) -> Self {
+        let ended = leases.leases().take_while(|lease| lease.end_us <= now);
         let used = ended.fold(leases.units, |used, lease| used - lease.units);
-        let place = holder.and_then(|holder| leases.place_of(holder));
-        let mut held = Self { used, place, ..Self::default() };
-        let lease = place.and_then(|place| leases.leases().get(place));
-        if let Some(lease) = lease.filter(|lease| lease.end_us > now) {
+        let mut held = Self { used, ..Self::default() };
+        if let Some(lease) = leases.of(holder).filter(|lease| lease.end_us > now) {
             held.own = lease.units;
             held.end_us = lease.end_us;
         }
-        let count = leases.leases().len();
-        let before_last = if place.is_some_and(|place| place + 1 == count) { 2 } else { 1 };
-        let last = count.checked_sub(before_last).and_then(|place| leases.leases().get(place));
+        let last = leases.leases().rfind(|lease| !lease.id.is(holder));
         if let Some(last) = last.filter(|last| last.end_us > now) {
             held.others_end_us = last.end_us;
         }
@@ -60,96 +53,27 @@ pub fn concurrency<'a>(
     if lease_id == Some("") || (lease_id.is_none() && check.op != Op::Peek && check.op != Op::Look) {
         return (Step::failed(Status::BadCheck), LeaseChange::default());
     }
-    let holder = lease_id.filter(|_| check.op != Op::Look).map(Holder::of);
-    let held = leases.map_or(Held::default(), |leases| Held::at(check.now, leases, holder.as_ref()));
-    decide(leases, held, plan, check, holder.unwrap_or_default())
+    let holder = lease_id.filter(|_| check.op != Op::Look).map(Holder::of).unwrap_or_default();
+    let held = leases.map_or(Held::default(), |leases| Held::at(check.now, leases, &holder));
+    decide(held, plan, check, holder, |units| {
+        leases.map_or(check.now, |leases| leases.unit_end_us(&holder, units, check.now))
+    })
 }
 
-/// `Consume` as it is nearly always: of a new holder with a short id, whose lease ends last; beside few others, all of which
-/// run on. Decided and carried out at once. `None`: it takes more, and nothing was done.
+/// Decides for a holder of whom `before` tells.
+///
+/// * `unit_end_us`: when the given number of units that others hold will have ended.
 #[inline(always)]
-pub fn acquire_one_more(
-    leases: &mut LeaseSet,
-    plan: &ConcurrencyPlan,
-    check: Check,
-    lease_id: Option<&str>,
-) -> Option<Step> {
-    let holder = short_holder(lease_id)?;
-    let running = leases.few_running(check.now)?;
-    let others_end_us = running.last()?.end_us;
-    if running.len() >= SEARCHED_MAX || check.n > LEASE_UNITS_MAX {
-        return None;
-    }
-    // Not by `any`, which would be called.
-    for lease in running {
-        if lease.id.is(&holder) {
-            return None;
-        }
-    }
-    let held = Held { used: leases.units, others_end_us, ..Held::default() };
-    if leases.units + check.n > plan.limit {
-        return Some(refuse_one_more(leases, held, plan, check));
-    }
-    let (step, change) = decide(None, held, plan, Check { op: Op::Consume, ..check }, holder);
-    if change.end_us < others_end_us || !leases.by_end.add_last(&holder, change.units, change.end_us) {
-        return None;
-    }
-    leases.units += change.units;
-    Some(step)
-}
-
-/// Apart, as it takes a look at each lease to tell until when.
-#[inline(never)]
-fn refuse_one_more(leases: &LeaseSet, held: Held, plan: &ConcurrencyPlan, check: Check) -> Step {
-    decide(Some(leases), held, plan, Check { op: Op::Consume, ..check }, Holder::default()).0
-}
-
-/// `Refund` as it is nearly always: of a short id; beside few others, all of which run on. Decided and carried out at once.
-/// `None`: it takes more, and nothing was done.
-#[inline(always)]
-pub fn release_one_of_few(
-    leases: &mut LeaseSet,
-    plan: &ConcurrencyPlan,
-    check: Check,
-    lease_id: Option<&str>,
-) -> Option<Step> {
-    let holder = short_holder(lease_id)?;
-    let [earlier @ .., before, newest] = leases.few_running(check.now)? else { return None };
-    let last = earlier.len() + 1;
-    let (place, own, others_end_us) = if newest.id.is(&holder) {
-        (last, newest.units, before.end_us)
-    } else if before.id.is(&holder) {
-        (last - 1, before.units, newest.end_us)
-    } else {
-        let place = earlier.iter().position(|lease| lease.id.is(&holder))?;
-        (place, earlier.get(place)?.units, newest.end_us)
-    };
-    let held = Held { used: leases.units, own, others_end_us, ..Held::default() };
-    leases.units -= own;
-    if place == last {
-        leases.by_end.take_last();
-    } else {
-        leases.by_end.remove(place);
-    }
-    Some(decide(None, held, plan, Check { op: Op::Refund, ..check }, holder).0)
-}
-
-#[inline(always)]
-fn short_holder(lease_id: Option<&str>) -> Option<Holder<'_>> {
-    lease_id.filter(|id| !id.is_empty() && id.len() <= WORDS_MAX).map(Holder::of)
-}
-
-#[inline(always)]
-fn decide<'a>(
-    leases: Option<&LeaseSet>,
+pub(crate) fn decide<'a>(
     before: Held,
     plan: &ConcurrencyPlan,
     check: Check,
     holder: Holder<'a>,
+    unit_end_us: impl FnOnce(f64) -> f64,
 ) -> (Step, LeaseChange<'a>) {
     let Check { op, n, now, .. } = check;
     let &ConcurrencyPlan { limit, lease_us } = plan;
-    let Held { used, own, mut end_us, place, others_end_us } = before;
+    let Held { used, own, mut end_us, others_end_us } = before;
     let others = used - own;
 
     let mut status = Status::Allowed;
@@ -204,10 +128,7 @@ fn decide<'a>(
     }
     let next = others + held;
     let last_end_us = max(if held > 0.0 { end_us } else { 0.0 }, others_end_us);
-    let wait_us = match leases {
-        Some(leases) if over > 0.0 => leases.unit_end_us(place, over, now) - now,
-        _ => 0.0,
-    };
+    let wait_us = if over > 0.0 { unit_end_us(over) - now } else { 0.0 };
     let step = Step {
         status,
         granted,
@@ -223,13 +144,14 @@ fn decide<'a>(
         },
     };
     let change =
-        LeaseChange { holder, place, units: held, end_us, ended_us: if holds && op != Op::Renew { now } else { 0.0 } };
+        LeaseChange { holder, units: held, end_us, ended_us: if holds && op != Op::Renew { now } else { 0.0 } };
     (step, change)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::few_leases::FEW;
     use std::collections::HashMap;
 
     #[test]
@@ -256,57 +178,12 @@ mod tests {
                 assert_eq!(told.granted, f64::from(u8::from(held)), "{id} at step {step}");
             }
             ends.retain(|_, end_us| *end_us > now);
-            let running = leases.leases().iter().filter(|lease| lease.end_us > now);
-            assert!(running.clone().all(|lease| ends.get(&lease.id.to_string()) == Some(&lease.end_us)), "step {step}");
-            assert_eq!(running.count(), ends.len(), "step {step}");
-            assert!(leases.leases().is_sorted_by(|a, b| a.end_us <= b.end_us));
+            let running = leases.leases().filter(|lease| lease.end_us > now);
+            let running: HashMap<_, _> = running.map(|lease| (lease.id.to_string(), lease.end_us)).collect();
+            assert_eq!(running, ends, "step {step}");
+            assert!(leases.leases().map(|lease| lease.end_us).is_sorted_by(|a, b| a <= b));
             most = most.max(ends.len());
         }
-        assert!(most > 2 * SEARCHED_MAX, "{most}");
-    }
-
-    #[test]
-    fn what_is_decided_at_once_comes_to_the_same() {
-        let plan = ConcurrencyPlan { limit: 30.0, lease_us: 40.0 };
-        let (mut at_once, mut apart) = (LeaseSet::default(), LeaseSet::default());
-        let mut state = 7_u64;
-        let mut draw = |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 33) % below
-        };
-        let mut now = 1_790_000_000_000_000.0;
-        let (mut acquired, mut released) = (0, 0);
-        for _ in 0..50_000 {
-            now += draw(9) as f64;
-            let op = if draw(2) == 0 { Op::Consume } else { Op::Refund };
-            // Ids of more letters than are kept as words, too; and every other time the newest lease is meant.
-            let id = match at_once.leases().last() {
-                Some(newest) if op == Op::Refund && draw(2) == 0 => newest.id.to_string(),
-                _ => "holder-".repeat(draw(4) as usize + 3) + &draw(20).to_string(),
-            };
-            let check = Check { op, n: 1.0 + draw(3) as f64, at: 0.0, now };
-            let decided = match op {
-                Op::Consume => acquire_one_more(&mut at_once, &plan, check, Some(&id)),
-                _ => release_one_of_few(&mut at_once, &plan, check, Some(&id)),
-            };
-            let (told, change) = concurrency(Some(&apart), &plan, check, Some(&id));
-            if told.write != Write::None {
-                apart.apply(&change);
-            }
-            match decided {
-                Some(step) if op == Op::Consume => {
-                    assert_eq!(step, told);
-                    acquired += 1;
-                }
-                Some(step) => {
-                    assert_eq!(step, told);
-                    released += 1;
-                }
-                None if told.write != Write::None => at_once.apply(&change),
-                None => {}
-            }
-            assert_eq!((at_once.leases(), at_once.units), (apart.leases(), apart.units));
-        }
-        assert!(acquired > 5_000 && released > 500, "{acquired} {released}");
+        assert!(most > 2 * FEW, "{most}");
     }
 }

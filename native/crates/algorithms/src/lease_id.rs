@@ -11,48 +11,59 @@ pub struct LeaseId {
     long: Option<Box<str>>,
 }
 
-/// Who asks for a lease: a text and its words, all of which are there whatever its length, so that it takes no branch to
-/// compare them.
+/// Who asks for a lease: a text and its ends, by which it is looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Holder<'a> {
     pub text: &'a str,
     ends: Ends,
-    between: Between,
-    length: u32,
 }
 
 impl<'a> Holder<'a> {
     #[inline(always)]
     pub fn of(text: &'a str) -> Self {
-        Self { text, ends: Ends::of(text), between: Between::of(text), length: text.len() as u32 }
+        Self { text, ends: Ends::of(text) }
+    }
+
+    /// A byte that is the same for the same id, and never 0.
+    #[inline(always)]
+    pub fn mark(&self) -> u8 {
+        self.ends.mark()
     }
 }
 
 impl LeaseId {
     /// Whether this is who holds it.
-    #[inline(always)]
     pub(crate) fn is(&self, holder: &Holder<'_>) -> bool {
-        self.ends == holder.ends
-            && self.between == holder.between
-            && self.length == holder.length
-            && (holder.text.len() <= WORDS_MAX || self.long.as_deref() == Some(holder.text))
+        self.is_short(holder) && (holder.text.len() <= WORDS_MAX || self.long.as_deref() == Some(holder.text))
+    }
+
+    /// The same of a short id.
+    #[inline(always)]
+    pub(crate) fn is_short(&self, holder: &Holder<'_>) -> bool {
+        self.ends == holder.ends && self.length == holder.text.len() as u32 && self.between.is_of(holder.text)
+    }
+
+    /// See [`Holder::mark`].
+    #[inline(always)]
+    pub(crate) fn mark(&self) -> u8 {
+        self.ends.mark()
     }
 
     /// Makes a short id that of this holder, who has a short one too.
     #[inline(always)]
     pub(crate) fn set_short(&mut self, holder: &Holder<'_>) {
         self.ends = holder.ends;
-        self.between = holder.between;
-        self.length = holder.length;
+        self.between = Between::of(holder.text);
+        self.length = holder.text.len() as u32;
     }
 }
 
 impl From<&Holder<'_>> for LeaseId {
     #[inline(always)]
     fn from(holder: &Holder<'_>) -> Self {
-        let Holder { text, ends, between, length } = *holder;
+        let Holder { text, ends } = *holder;
         let long = if text.len() <= WORDS_MAX { None } else { Some(text.into()) };
-        Self { ends, between, length, long }
+        Self { ends, between: Between::of(text), length: text.len() as u32, long }
     }
 }
 

@@ -26,13 +26,17 @@
 //! ```
 
 mod concurrency;
+mod crowd;
+mod few_leases;
 mod fixed_window;
 mod gcra;
 mod key;
 mod lease_id;
-mod lease_list;
+mod lease_marks;
+mod lease_order;
 mod lease_set;
 mod muldiv;
+mod one_lease;
 mod plan;
 mod quota;
 mod sliding_counter;
@@ -43,12 +47,13 @@ mod token_bucket;
 mod window_log;
 mod words;
 
-pub use concurrency::{acquire_one_more, concurrency, release_one_of_few};
+pub use concurrency::concurrency;
 pub use fixed_window::{FixedWindowState, fixed_window};
 pub use gcra::{GcraState, gcra};
 pub use key::{State, decide};
 pub use lease_id::LeaseId;
 pub use lease_set::{Lease, LeaseChange, LeaseSet};
+pub use one_lease::{acquire_one_more, release_one_of_few};
 pub use plan::{
     BucketPlan, ConcurrencyPlan, FixedWindowPlan, GcraPlan, LEASE_UNITS_MAX, PLAN_ROW_LENGTH, Plan, QuotaPlan,
     SlidingCounterPlan, SlidingWindowPlan,

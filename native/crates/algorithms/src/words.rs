@@ -5,6 +5,8 @@
 pub const WORDS_MAX: usize = 36;
 /// Bytes of a text that is known by its ends alone.
 const ENDS_MAX: usize = 16;
+/// An odd number with its bits well mixed.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The first and the last word of a text: all of it, up to 16 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,6 +33,13 @@ impl Ends {
             }
             _ => Self::default(),
         }
+    }
+
+    /// A byte of a hash of them, but never 0.
+    #[inline(always)]
+    pub(crate) fn mark(self) -> u8 {
+        let mixed = (self.head.rotate_left(32) ^ self.tail).wrapping_mul(SPREAD);
+        ((mixed >> 56) as u8).max(1)
     }
 }
 

@@ -148,7 +148,6 @@ fn stored(key: &State) -> StoredState {
         State::Concurrency(leases) => {
             let mut members: Vec<(f64, String)> = leases
                 .leases()
-                .iter()
                 .flat_map(|lease| {
                     (0..lease.units as u32).map(move |unit| (lease.end_us, format!("{unit}:{}", lease.id)))
                 })
