@@ -32,7 +32,7 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Takes the state out of the key. What has ended is as good as absent.
+    /// Takes the state out of the key. What has ended or is empty is as good as absent.
     #[inline]
     pub fn load(shard: &mut Shard, name: KeyName<'a>, plan: &'a Plan, now: f64) -> Self {
         let key = shard.find(&name);
@@ -58,6 +58,9 @@ impl<'a> Draft<'a> {
             }
             if draft.end_us > now {
                 draft.state = shard.keys.take(key, plan);
+                if draft.is_empty() {
+                    draft.end_us = 0.0;
+                }
             }
         }
         draft
@@ -105,9 +108,10 @@ impl<'a> Draft<'a> {
             return self.put_back(shard);
         }
         self.carry_out();
-        if matches!(&self.state, State::Concurrency(leases) if leases.is_empty()) {
+        if self.is_empty() {
             if let Some(key) = self.key {
-                shard.drop_state(key, now);
+                shard.keys.store(key, self.state);
+                shard.vacate(key, now);
             }
             return;
         }
@@ -134,6 +138,11 @@ impl<'a> Draft<'a> {
         if let Some(key) = self.key {
             shard.put_back(key, self.original.unwrap_or(self.state));
         }
+    }
+
+    /// Whether the state is one that is as good as absent.
+    fn is_empty(&self) -> bool {
+        matches!(&self.state, State::Concurrency(leases) if leases.is_empty())
     }
 
     fn carry_out_first(&mut self) {

@@ -1,11 +1,13 @@
 use crate::clock::{Clock, CounterClock};
 use crate::draft::Draft;
-use crate::in_place::{self, Acquiring, InParts, Quick, Releasing};
+use crate::in_place::{self, InParts, Quick};
 use crate::limit::{Limit, algorithm_code};
 use crate::lock::{Guard, Lock};
+use crate::on_leases::{Acquiring, Releasing};
 use crate::request::{Ask, CHECKS_MAX, Outcome, RequestError, Verdict, Verdicts};
 use crate::shard::{KeyName, Shard};
 use crate::transaction::{FEW, Transaction, decide_few};
+use crate::whole_key::{decide_on_whole_key, is_on_whole_key};
 use foldhash::fast::RandomState;
 use sluice_algorithms::{Check, CounterParts, NOW_END_US, NOW_MIN_US, Op, Plan, Status, Step, WORDS_MAX};
 use smallvec::SmallVec;
@@ -37,7 +39,7 @@ impl Default for Options {
 /// What an engine holds, for gauges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// Keys held, those included that have ended and were not taken out yet.
+    /// Keys held, those included that have ended and were not taken out yet; not those whose leases were all released.
     pub keys: usize,
     /// Keys that had to go before their end. Not 0: `max_keys` is too small for the traffic.
     pub evicted: u64,
@@ -213,7 +215,7 @@ impl<C: Clock> MemoryEngine<C> {
     pub fn stats(&self) -> Stats {
         self.shards.iter().fold(Stats { keys: 0, evicted: 0 }, |sum, shard| {
             let shard = shard.0.lock();
-            Stats { keys: sum.keys + shard.size, evicted: sum.evicted + shard.evicted }
+            Stats { keys: sum.keys + shard.count(), evicted: sum.evicted + shard.evicted }
         })
     }
 
@@ -258,35 +260,6 @@ impl<C: Clock> MemoryEngine<C> {
     pub(crate) fn lock(&self, place: usize) -> Guard<'_, Shard> {
         self.shards[place].0.lock()
     }
-}
-
-/// reset, block, unblock: the answer tells the state as it was before.
-fn decide_on_whole_key(shard: &mut Shard, ask: &Ask<'_>, name: KeyName<'_>, now: f64) -> Step {
-    let plan = ask.plan();
-    let mut draft = Draft::load(shard, name, plan, now);
-    draft.blocked_until_us = 0.0;
-    let step = draft.decide(plan, Check { op: Op::Look, ..ask.check(now) }, None);
-    let key = draft.key;
-    let state_end_us = if draft.end_us > now { draft.end_us } else { 0.0 };
-    draft.put_back(shard);
-    if step.status != Status::Allowed {
-        return step;
-    }
-    match (ask.op, key) {
-        (Op::Block, _) => {
-            let until_us = now + ask.n;
-            let key = key.unwrap_or_else(|| shard.create(&name, plan, until_us, now));
-            shard.block(key, until_us, state_end_us);
-        }
-        (Op::Reset, Some(key)) => shard.drop_key(key),
-        (_, Some(key)) => shard.unblock(key, now),
-        (_, None) => {}
-    }
-    step
-}
-
-pub(crate) fn is_on_whole_key(op: Op) -> bool {
-    matches!(op, Op::Reset | Op::Block | Op::Unblock)
 }
 
 #[cold]

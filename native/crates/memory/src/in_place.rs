@@ -1,13 +1,13 @@
 //! What nearly every check is: one that finds its key there, alive and not blocked. It is decided where the state stands,
 //! or on a copy of a few numbers. A [`Draft`](crate::draft::Draft) can do all of it and everything else, at several times the cost.
 
+use crate::on_leases::decide_on_leases;
 use crate::request::{Ask, Verdicts};
 use crate::shard::{KeyName, Shard};
 use sluice_algorithms::{
-    BucketPlan, Check, ConcurrencyPlan, CounterParts, FixedWindowPlan, GcraPlan, Op, Plan, QuotaPlan, QuotaState,
-    SlidingCounterPlan, SlidingCounterState, SlidingWindowPlan, Status, Step, WORDS_MAX, Write, acquire_one_more,
-    concurrency, consume_in_window, fixed_window, gcra, quota, release_one_of_few, sliding_counter_by,
-    sliding_counter_in_window, sliding_window, token_bucket,
+    BucketPlan, Check, CounterParts, FixedWindowPlan, GcraPlan, Op, Plan, QuotaPlan, QuotaState, SlidingCounterPlan,
+    SlidingCounterState, SlidingWindowPlan, Status, Step, WORDS_MAX, Write, consume_in_window, fixed_window, gcra,
+    quota, sliding_counter_by, sliding_counter_in_window, sliding_window, token_bucket,
 };
 
 /// Numbers of the largest state of fixed size.
@@ -113,39 +113,6 @@ impl Quick for SlidingWindowPlan {
     }
 }
 
-/// A plan of `concurrency` for acquiring.
-pub(crate) struct Acquiring<'a>(pub &'a ConcurrencyPlan);
-/// The same for releasing.
-pub(crate) struct Releasing<'a>(pub &'a ConcurrencyPlan);
-
-macro_rules! on_leases {
-    ($($plan:ty: $op:path, $algorithm:path;)+) => {$(
-        impl Quick for $plan {
-            const OP: Op = $op;
-
-            #[inline(always)]
-            fn decide_quickly(&self, shard: &mut Shard, key: u32, check: Check, lease_id: Option<&str>) -> Option<Step> {
-                // Whoever refuses has to be looked at anew.
-                if shard.lifetimes.is_set_apart(key) {
-                    return None;
-                }
-                let (leases, mut row) = shard.keys.leases_and_row(key)?;
-                let step = $algorithm(leases, self.0, check, lease_id)?;
-                if let Write::Expire(ttl_us) = step.write {
-                    // A key that ends later than its leases does no harm.
-                    row.extend(check.now + ttl_us);
-                }
-                Some(step)
-            }
-        }
-    )+};
-}
-
-on_leases!(
-    Acquiring<'_>: Op::Consume, acquire_one_more;
-    Releasing<'_>: Op::Refund, release_one_of_few;
-);
-
 /// A check alone in its request. `None`: nothing was done, and it takes a draft.
 pub(crate) fn decide(shard: &mut Shard, name: &KeyName<'_>, ask: &Ask<'_>, now: f64) -> Option<Step> {
     let check = ask.check(now);
@@ -188,26 +155,6 @@ fn decide_on_log(plan: &SlidingWindowPlan, shard: &mut Shard, key: u32, check: C
     if step.write != Write::None {
         log.apply(&change);
         settle(shard, key, step.write, check.now);
-    }
-    Some(step)
-}
-
-fn decide_on_leases(
-    plan: &ConcurrencyPlan,
-    shard: &mut Shard,
-    key: u32,
-    check: Check,
-    lease_id: Option<&str>,
-) -> Option<Step> {
-    let leases = shard.keys.leases(key)?;
-    let (step, change) = concurrency(Some(leases), plan, check, lease_id);
-    if step.write != Write::None {
-        leases.apply(&change);
-        if leases.is_empty() {
-            shard.drop_state(key, check.now);
-        } else {
-            settle(shard, key, step.write, check.now);
-        }
     }
     Some(step)
 }
@@ -307,7 +254,7 @@ fn live_key(shard: &Shard, name: &KeyName<'_>, check: &Check) -> Option<u32> {
 
 /// What the store owes a state that was just written.
 #[inline(always)]
-fn settle(shard: &mut Shard, key: u32, write: Write, now: f64) {
+pub(crate) fn settle(shard: &mut Shard, key: u32, write: Write, now: f64) {
     match write {
         Write::None => {}
         Write::Keep => shard.state_changed(key),

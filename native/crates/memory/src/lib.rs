@@ -32,10 +32,14 @@ mod keys;
 mod lifetimes;
 mod limit;
 mod lock;
+mod on_leases;
 mod request;
 mod shard;
+mod slot;
 mod transaction;
+mod vacancies;
 mod wheel;
+mod whole_key;
 
 pub use clock::{Clock, CounterClock, SystemClock};
 pub use engine::{MemoryEngine, Options, Stats};

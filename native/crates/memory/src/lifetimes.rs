@@ -1,9 +1,12 @@
+use crate::vacancies::Vacancies;
 use crate::wheel::{NONE, TimingWheel};
 
 /// Entries spread by one call at most, on the way to keys that have ended or end first.
 const SPREAD_BUDGET: usize = 16;
 /// Keys looked at ahead for each key added. Two would keep up: the one that comes, and one of those that were there before.
 const LOOK_AHEAD: usize = 4;
+/// Keys looked at by one call at most, that were left empty and may be in use again.
+const VACANCIES_BUDGET: usize = 4;
 const NO_LIMIT: usize = usize::MAX;
 
 /// What lifetimes have to know of keys.
@@ -12,9 +15,11 @@ pub(crate) trait KeyTimes {
     fn end_us(&self, key: u32) -> f64;
     /// Until when a key refuses; an instant not after now: it refuses nobody now.
     fn refused_until_us(&self, key: u32, now: f64) -> f64;
+    /// Whether a key has nothing to hold.
+    fn is_vacant(&self, key: u32) -> bool;
 }
 
-/// When keys end, and which key goes when there is no room: what ends first among the keys that refuse nobody, and if all
+/// When keys end, and which key goes when there is no room: one that is vacant, or what ends first among the keys that refuse nobody, and if all
 /// refuse, what ends first of all; to within one tick of the timing wheel.
 ///
 /// Whether a key refuses changes with time and with every check. Following that on each check would cost more than the
@@ -22,7 +27,7 @@ pub(crate) trait KeyTimes {
 /// (known in advance) or change. Each is looked at once for each time it starts to refuse: O(1) amortised.
 #[derive(Debug)]
 pub(crate) struct Lifetimes {
-    /// No key ends before this instant.
+    /// No key ends or is to be dropped before this instant.
     pub nothing_ends_before_us: f64,
     /// Ends of all keys but those set apart, ends of those set apart, and when these stop refusing.
     ends: TimingWheel,
@@ -30,6 +35,7 @@ pub(crate) struct Lifetimes {
     releases: TimingWheel,
     /// By key; 0: it is not set apart.
     release_us: Vec<f64>,
+    pub vacancies: Vacancies,
 }
 
 impl Default for Lifetimes {
@@ -40,6 +46,7 @@ impl Default for Lifetimes {
             refusing_ends: TimingWheel::default(),
             releases: TimingWheel::default(),
             release_us: Vec::new(),
+            vacancies: Vacancies::default(),
         }
     }
 }
@@ -73,8 +80,33 @@ impl Lifetimes {
         }
     }
 
-    /// Takes out a key that has ended, if there is one to be found with a bounded amount of work.
+    /// A key has nothing to hold.
+    pub fn vacated(&mut self, key: u32, now: f64) {
+        self.vacancies.file(key, now);
+        self.nothing_ends_before_us = self.nothing_ends_before_us.min(self.vacancies.due_us);
+    }
+
+    fn take_vacant(&mut self, most: usize, keys: &impl KeyTimes) -> Option<u32> {
+        for _ in 0..most {
+            let key = self.vacancies.take()?;
+            if keys.is_vacant(key) {
+                self.remove(key);
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Takes out a key that has ended or is vacant, if there is one to be found with a bounded amount of work.
     pub fn take_ended(&mut self, now: f64, keys: &impl KeyTimes) -> Option<u32> {
+        let vacant = if now >= self.vacancies.due_us { self.take_vacant(VACANCIES_BUDGET, keys) } else { None };
+        let ended = vacant.or_else(|| self.take_due(now, keys));
+        let first_end_us = self.ends.nothing_due_before_us.min(self.refusing_ends.nothing_due_before_us);
+        self.nothing_ends_before_us = first_end_us.min(self.vacancies.due_us);
+        ended
+    }
+
+    fn take_due(&mut self, now: f64, keys: &impl KeyTimes) -> Option<u32> {
         let mut key = self.ends.take_due(now, SPREAD_BUDGET, |key| keys.end_us(key));
         if key == NONE && self.refusing_ends.size > 0 {
             key = self.refusing_ends.take_due(now, SPREAD_BUDGET, |key| keys.end_us(key));
@@ -82,7 +114,6 @@ impl Lifetimes {
                 self.forget_release(key);
             }
         }
-        self.nothing_ends_before_us = self.ends.nothing_due_before_us.min(self.refusing_ends.nothing_due_before_us);
         (key != NONE).then_some(key)
     }
 
@@ -100,6 +131,9 @@ impl Lifetimes {
 
     /// Takes out the key that makes room for another; `None` only when there is no key.
     pub fn take_victim(&mut self, now: f64, keys: &impl KeyTimes) -> Option<u32> {
+        if let Some(key) = self.take_vacant(NO_LIMIT, keys) {
+            return Some(key);
+        }
         self.release(now, NO_LIMIT, NO_LIMIT, keys);
         let mut key = self.ends.first(NO_LIMIT, |key| keys.end_us(key));
         while key != NONE && self.set_apart_if_refusing(key, now, keys) {

@@ -1,7 +1,8 @@
 use crate::index::Index;
-use crate::keys::{Block, Keys, Slot};
+use crate::keys::{Block, Keys};
 use crate::lifetimes::{KeyTimes, Lifetimes};
 use crate::request::Ask;
+use crate::slot::Slot;
 use sluice_algorithms::{Ends, Plan, State};
 
 /// Ended keys that one call takes out at most, so that no call waits for a crowd of them.
@@ -15,6 +16,10 @@ impl KeyTimes for Keys {
     fn refused_until_us(&self, key: u32, now: f64) -> f64 {
         Keys::refused_until_us(self, key, now)
     }
+
+    fn is_vacant(&self, key: u32) -> bool {
+        Keys::is_vacant(self, key)
+    }
 }
 
 /// A part of an engine's keys, behind one lock.
@@ -24,8 +29,8 @@ pub(crate) struct Shard {
     pub keys: Keys,
     pub lifetimes: Lifetimes,
     free: Vec<u32>,
-    /// Keys held, those included that have ended and were not taken out yet.
-    pub size: usize,
+    /// Keys held, those included that have ended or are vacant and were not taken out yet.
+    size: usize,
     /// Keys taken out before their end to make room.
     pub evicted: u64,
     max_keys: usize,
@@ -129,12 +134,22 @@ impl Shard {
         self.lifetimes.changed(key, &self.keys);
     }
 
-    /// The state of a key is empty: nothing is left but the block, if there is one.
-    pub fn drop_state(&mut self, key: u32, now: f64) {
+    /// The state of a key, just stored, is empty: nothing is left but the block, if there is one.
+    pub fn vacate(&mut self, key: u32, now: f64) {
         match self.keys.block_of(key) {
             Some(block) if block.until_us > now => self.block(key, block.until_us, 0.0),
-            _ => self.drop_key(key),
+            _ => {
+                self.keys.set_end(key, self.keys.end_of(key));
+                self.state_changed(key);
+                self.lifetimes.vacated(key, now);
+            }
         }
+    }
+
+    /// Keys held as a user sees it.
+    pub fn count(&self) -> usize {
+        let vacant = self.lifetimes.vacancies.iter().filter(|key| self.keys.is_vacant(*key));
+        self.size - vacant.count()
     }
 
     /// Files a block for a key that has a state until `state_end_us`, or none: 0.
@@ -194,10 +209,77 @@ impl Shard {
             return;
         }
         if let Some(key) = self.lifetimes.take_victim(now, &self.keys) {
-            if self.keys.end_of(key) > now {
+            if self.keys.end_of(key) > now && !self.keys.is_vacant(key) {
                 self.evicted += 1;
             }
             self.forget(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_algorithms::{Check, ConcurrencyPlan, LeaseSet, Op, concurrency};
+
+    const NOW_US: f64 = 1_790_000_000_000_000.0;
+    const PLAN: ConcurrencyPlan = ConcurrencyPlan { limit: 3.0, lease_us: 60e6 };
+
+    fn leased(shard: &mut Shard, subject: &str) -> u32 {
+        let name = KeyName { hash: 7, tag: subject.len() as u64, ends: Ends::of(subject), subject };
+        let key = shard.create(&name, &Plan::Concurrency(PLAN), NOW_US + PLAN.lease_us, NOW_US);
+        acquire(shard, key, NOW_US);
+        key
+    }
+
+    fn acquire(shard: &mut Shard, key: u32, now: f64) {
+        let mut leases = LeaseSet::default();
+        let check = Check { op: Op::Consume, n: 1.0, at: 0.0, now };
+        leases.apply(&concurrency(None, &PLAN, check, Some("a")).1);
+        shard.keys.store(key, State::Concurrency(leases));
+    }
+
+    fn release(shard: &mut Shard, key: u32, now: f64) {
+        shard.keys.store(key, State::Concurrency(LeaseSet::default()));
+        shard.vacate(key, now);
+    }
+
+    #[test]
+    fn a_key_that_was_left_empty_is_dropped_a_little_later_unless_it_is_used_again() {
+        let mut shard = Shard::new(100);
+        let [left, used_again, blocked] = ["left", "used again", "blocked"].map(|name| leased(&mut shard, name));
+        for key in [left, used_again, blocked, left] {
+            release(&mut shard, key, NOW_US);
+        }
+        acquire(&mut shard, used_again, NOW_US);
+        shard.block(blocked, NOW_US + 1e6, 0.0);
+        assert_eq!((shard.size, shard.count()), (3, 2));
+
+        shard.begin(NOW_US + 50_000.0);
+        assert_eq!((shard.size, shard.count()), (3, 2), "it may be wanted again");
+        shard.begin(NOW_US + 100_000.0);
+        assert_eq!((shard.size, shard.count()), (2, 2));
+
+        release(&mut shard, used_again, NOW_US + 100_000.0);
+        shard.begin(NOW_US + 200_000.0);
+        assert_eq!((shard.size, shard.count()), (1, 1));
+        shard.begin(NOW_US + 2e6);
+        assert_eq!((shard.size, shard.count(), shard.evicted), (0, 0, 0), "the block is over");
+    }
+
+    #[test]
+    fn a_crowd_of_keys_that_were_left_empty_is_dropped_by_a_few_at_a_time() {
+        let mut shard = Shard::new(1_000);
+        let keys: Vec<u32> = (0..1_000).map(|index: u32| leased(&mut shard, &index.to_string())).collect();
+        for key in keys {
+            release(&mut shard, key, NOW_US);
+        }
+        assert_eq!((shard.size, shard.count()), (1_000, 0));
+        for calls in 1..=250 {
+            shard.begin(NOW_US + 100_000.0);
+            assert_eq!(shard.size, 1_000 - REAP_BUDGET * calls);
+        }
+        shard.begin(NOW_US + 100_000.0);
+        assert!(!shard.is_due(NOW_US + 59e6), "nothing is left to be done");
     }
 }

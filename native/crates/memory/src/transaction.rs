@@ -1,10 +1,11 @@
 use crate::clock::Clock;
 use crate::draft::Draft;
-use crate::engine::{MemoryEngine, is_on_whole_key};
+use crate::engine::MemoryEngine;
 use crate::in_place::{Undo, count_one_of_several};
 use crate::lock::Guard;
 use crate::request::{Ask, Verdicts};
 use crate::shard::{KeyName, Shard};
+use crate::whole_key::is_on_whole_key;
 use sluice_algorithms::{Check, Op, Plan, Status, Step};
 use smallvec::SmallVec;
 
