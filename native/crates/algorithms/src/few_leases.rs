@@ -2,6 +2,7 @@ use crate::lease_id::Holder;
 use crate::lease_marks::Marks;
 use crate::lease_order::{Order, PLACES};
 use crate::lease_set::Lease;
+use crate::time::{max, min};
 
 /// Leases that are held beside each other as a rule.
 pub(crate) const FEW: usize = PLACES;
@@ -33,7 +34,16 @@ impl Default for FewLeases {
 
 impl FewLeases {
     #[inline(always)]
-    pub fn count(&self) -> usize {
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    #[inline(always)]
+    pub fn is_one(&self) -> bool {
+        self.order.is_one()
+    }
+
+    fn count(&self) -> usize {
         self.order.count()
     }
 
@@ -43,14 +53,18 @@ impl FewLeases {
     }
 
     /// The lease at a position, soonest end first.
-    #[inline(always)]
     pub fn get(&self, position: usize) -> Option<&Lease> {
         if position < self.count() { self.leases.get(self.order.at(position)) } else { None }
     }
 
     #[inline(always)]
     pub fn first(&self) -> Option<&Lease> {
-        self.get(0)
+        if self.is_empty() { None } else { self.leases.get(self.order.first()) }
+    }
+
+    #[inline(always)]
+    fn last(&self) -> Option<&Lease> {
+        if self.is_empty() { None } else { self.leases.get(self.order.last()) }
     }
 
     /// Soonest end first.
@@ -74,7 +88,7 @@ impl FewLeases {
             return None;
         }
         let units = lease.units;
-        self.leave(self.order.position_of(place), place);
+        self.leave(place);
         Some(units)
     }
 
@@ -87,7 +101,7 @@ impl FewLeases {
     /// Adds the lease of a holder with a short id where there is a spare, last of all. False: there is none.
     #[inline(always)]
     pub fn add_last(&mut self, holder: &Holder<'_>, units: f64, end_us: f64) -> bool {
-        let place = self.order.at(self.count());
+        let place = self.order.next();
         if self.is_full() {
             return false;
         }
@@ -97,7 +111,7 @@ impl FewLeases {
         spare.end_us = end_us;
         self.marks.set(place, holder.mark());
         self.order.push();
-        self.first_end_us = self.first_end_us.min(end_us);
+        self.first_end_us = min(self.first_end_us, end_us);
         self.last_end_us = end_us;
         true
     }
@@ -105,10 +119,10 @@ impl FewLeases {
     /// Adds a lease behind those that end when it does or sooner. There must be room.
     pub fn insert(&mut self, lease: Lease) {
         let position = self.iter().filter(|other| other.end_us <= lease.end_us).count();
-        let place = self.order.at(self.count());
+        let place = self.order.next();
         self.marks.set(place, lease.id.mark());
-        self.first_end_us = self.first_end_us.min(lease.end_us);
-        self.last_end_us = self.last_end_us.max(lease.end_us);
+        self.first_end_us = min(self.first_end_us, lease.end_us);
+        self.last_end_us = max(self.last_end_us, lease.end_us);
         match self.leases.get_mut(place) {
             Some(spare) => *spare = lease,
             None => self.leases.push(lease),
@@ -124,20 +138,20 @@ impl FewLeases {
         }
         let place = self.order.at(position);
         let lease = std::mem::take(self.leases.get_mut(place)?);
-        self.leave(position, place);
+        self.leave(place);
         Some(lease)
     }
 
-    /// Makes the place at a position a spare.
+    /// Makes a place in use a spare.
     #[inline(always)]
-    fn leave(&mut self, position: usize, place: usize) {
+    fn leave(&mut self, place: usize) {
+        let (first, last) = (self.order.first(), self.order.last());
         self.marks.set(place, 0);
-        self.order.remove(position, place);
-        if position == self.count() {
-            let last = self.get(position.wrapping_sub(1));
-            self.last_end_us = last.map_or(0.0, |lease| lease.end_us);
+        self.order.remove(place);
+        if place == last {
+            self.last_end_us = self.last().map_or(0.0, |lease| lease.end_us);
         }
-        if position == 0 {
+        if place == first {
             self.first_end_us = self.first().map_or(f64::INFINITY, |lease| lease.end_us);
         }
     }

@@ -50,13 +50,13 @@ impl LeaseSet {
     /// Whether there is none, and the key is as good as absent.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
-        self.few.count() == 0 && self.crowd.is_none()
+        self.few.is_empty() && self.crowd.is_none()
     }
 
     /// Whether one holder is all there is.
     #[inline(always)]
     pub fn is_one(&self) -> bool {
-        self.few.count() == 1
+        self.few.is_one()
     }
 
     /// The leases, if they are few and none has ended.

@@ -21,15 +21,16 @@ pub fn acquire_one_more(
     let holder = short_holder(lease_id)?;
     let used = leases.units;
     let few = leases.few_running(check.now)?;
-    if few.may_have(&holder) || check.n > LEASE_UNITS_MAX || check.n > plan.limit {
+    if few.may_have(&holder) || check.n > LEASE_UNITS_MAX {
         return None;
     }
     let others_end_us = few.last_end_us;
     let held = Held { used, others_end_us, ..Held::default() };
     if used + check.n > plan.limit {
         let over = used + check.n - plan.limit;
-        // Every lease has a unit, nearly each of them one.
-        if over > 1.0 && few.first().is_none_or(|first| first.units < over) {
+        // Every lease has a unit, and nearly every one no more.
+        let is_not_enough = over > 1.0 && few.first().is_none_or(|first| first.units < over);
+        if check.n > plan.limit || is_not_enough {
             return None;
         }
         return Some(decide(held, plan, check, holder, |_| few.first_end_us).0);
