@@ -101,7 +101,7 @@ impl Order {
 
     /// Moves the last place to an earlier position, and those from there on back by one.
     pub fn move_last_to(&mut self, position: usize) {
-        let (bit, last) = (BITS * position as u32 & LAST, self.free.wrapping_sub(BITS) & LAST);
+        let (bit, last) = ((BITS * position as u32) & LAST, self.free.wrapping_sub(BITS) & LAST);
         let changed = (self.at_bit(bit) ^ self.last()) as u64;
         self.places ^= (self.places ^ self.places << BITS) & between(bit, last) << BITS;
         self.places ^= changed << bit;
