@@ -149,9 +149,11 @@ impl FewLeases {
         self.marks.set(place, 0);
         self.order.remove(place);
         if place == last {
-            self.last_end_us = self.last().map_or(0.0, |lease| lease.end_us);
-        }
-        if place == first {
+            (self.first_end_us, self.last_end_us) = match self.last() {
+                Some(last) => (self.first_end_us, last.end_us),
+                None => (f64::INFINITY, 0.0),
+            };
+        } else if place == first {
             self.first_end_us = self.first().map_or(f64::INFINITY, |lease| lease.end_us);
         }
     }
