@@ -17,23 +17,28 @@
 
 --- @include "batch"
 
--- The last check that named a key.
-local seen = {}
+-- The last check that named a key, where there are several.
+local seen = checks > 1 and {}
 -- A request of several checks: its first and last, and what is kept of each until all are decided.
 local shared, first, last = false, 1, 0
 local fetched, twin, pending
 local refused, failed, looking = false, false, false
 -- What an algorithm leaves beside its `write`; which of these it has to set follows from the kind of write.
-local value, expected, offset, header
+local value, expected, offset
+-- The last expiry that was written down as text.
+local known_ttl, ttl_text
 local log_bytes
 
-local i, r = 0, -2
+-- A check, and where its answer begins in o.
+local i, r = 0, -1
 while i < checks do
-  i, r = i + 1, r + 5
-  local key, p, n, op, at = KEYS[i], rows[v[plan_column + i]], v[n_column + i], CONSUME, 0
+  i = i + 1
+  r = r + 5
+  local key, p, n, op, at, action = KEYS[i], rows[v[plan_column + i]], v[n_column + i], CONSUME, 0, nil
   if columns > 2 then
     op, at = v[op_column + i], v[at_column + i] or 0
     if at % 1 ~= 0 then op = -1 end
+    if op >= RESET and op <= UNBLOCK then action, op = op, LOOK end
     if columns == 5 and i > last then
       --- @include "request"
     end
@@ -45,29 +50,30 @@ while i < checks do
     --- @include "load_shared"
   else
     s = states[i]
-    if s == nil then
-      --- @include "load_log"
-    elseif seen[key] then
-      s = try('GET', key)
-      if type(s) == 'table' then s = false end
+    if seen then
+      if seen[key] and s ~= nil then
+        s = try('GET', key)
+        if type(s) == 'table' then s = false end
+      end
+      seen[key] = i
     end
-    seen[key] = i
+    if long and s == nil then
+      --- @include "load_log"
+    end
   end
   if s and #s % 8 == 1 then
     --- @include "lift_block"
   end
 
   -- An algorithm reads its plan at v[p + 1] …, s, op, n, at and now, and sets these and, for a
-  -- write, value, expected, offset and header.
-  local status, granted, remaining, wait, reset, write, ttl = ALLOWED, 0, 0, 0, 0, NONE, 0
-  local kind, action = v[p], nil
-  if n < 1 or n % 1 ~= 0 then
+  -- write, value, expected and offset. Where the state is foreign it says so and goes on with LOOK.
+  local kind = v[p]
+  local status, granted, remaining, wait, reset, write, header, ttl = ALLOWED, 0, 0, 0, 0
+  if n ~= 1 and (n < 1 or n % 1 ~= 0) or action and shared then
     kind = nil
-  elseif block_us > 0 and op <= GRANT then
+  elseif prefix and block_us > 0 and op <= GRANT and not action then
     kind = nil
     status, wait, reset = BLOCKED, block_us, block_us
-  elseif op >= RESET and op <= UNBLOCK then
-    if shared then kind = nil else action, op = op, LOOK end
   end
 
   if kind == GCRA then
@@ -93,7 +99,7 @@ while i < checks do
   end
   if shared then
     --- @include "hold"
-  elseif write ~= NONE and status >= DENIED then
+  elseif write and status >= DENIED then
     --- @include "commit"
   end
   --- @include "tell"

@@ -1,4 +1,4 @@
-#!lua name=sluice_1_0_0
+#!lua name=sluice_1_1_0
 local function decide(KEYS, ARGV)
   local call, try, tonumber, type = redis.call, redis.pcall, tonumber, type
   local KEYS = KEYS
@@ -63,19 +63,22 @@ local function decide(KEYS, ARGV)
     end
   end
   local o = { 1, now, checks }
-  local seen = {}
+  local seen = checks > 1 and {}
   local shared, first, last = false, 1, 0
   local fetched, twin, pending
   local refused, failed, looking = false, false, false
-  local value, expected, offset, header
+  local value, expected, offset
+  local known_ttl, ttl_text
   local log_bytes
-  local i, r = 0, -2
+  local i, r = 0, -1
   while i < checks do
-    i, r = i + 1, r + 5
-    local key, p, n, op, at = KEYS[i], rows[v[plan_column + i]], v[n_column + i], 1, 0
+    i = i + 1
+    r = r + 5
+    local key, p, n, op, at, action = KEYS[i], rows[v[plan_column + i]], v[n_column + i], 1, 0, nil
     if columns > 2 then
       op, at = v[op_column + i], v[at_column + i] or 0
       if at % 1 ~= 0 then op = -1 end
+      if op >= 7 and op <= 9 then action, op = op, 0 end
       if columns == 5 and i > last then
         local size = v[size_column + i]
         shared, first, last = false, i, i
@@ -83,14 +86,14 @@ local function decide(KEYS, ARGV)
           shared, last = true, i + size - 1
           fetched, twin, pending, refused, failed = {}, {}, {}, false, false
         elseif size ~= 1 then
-          op = -1
+          op, action = -1, nil
         end
       end
     end
     local s, prefix, block_us = nil, nil, 0
     if shared then
       if looking then
-        if op ~= 2 then op = 0 end
+        if op ~= 2 then op, action = 0, nil end
       else
         local earlier = seen[key]
         seen[key] = i
@@ -107,15 +110,15 @@ local function decide(KEYS, ARGV)
       end
       if twin[i] then
         local held = pending[twin[i]]
-        local write
+        local write, header
         s, prefix, write, value, offset, header = held[1], held[2], held[3], held[4], held[5], held[6]
         if write == 2 then
-          s = type(value) == 'number' and string.format('%.0f', value) or value
+          s = value
         elseif write == 1 then
           s = string.format('%.0f', s + value)
-        elseif write == 3 or write == 5 then
+        elseif write == 3 then
           s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
-          if write == 5 then s = header .. string.sub(s, #header + 1) end
+          if header then s = header .. string.sub(s, #header + 1) end
         end
         if prefix then
           s = s or ''
@@ -127,18 +130,21 @@ local function decide(KEYS, ARGV)
       end
     else
       s = states[i]
-      if s == nil then
+      if seen then
+        if seen[key] and s ~= nil then
+          s = try('GET', key)
+          if type(s) == 'table' then s = false end
+        end
+        seen[key] = i
+      end
+      if long and s == nil then
         log_bytes = try('STRLEN', key)
         if type(log_bytes) == 'table' or log_bytes == 0 then
           s = false
-        elseif log_bytes <= 16 * 256 or log_bytes % 8 == 1 or op >= 7 then
+        elseif log_bytes <= 16 * 256 or log_bytes % 8 == 1 or action then
           s = try('GET', key)
         end
-      elseif seen[key] then
-        s = try('GET', key)
-        if type(s) == 'table' then s = false end
       end
-      seen[key] = i
     end
     if s and #s % 8 == 1 then
       if string.byte(s) == 66 then
@@ -149,15 +155,13 @@ local function decide(KEYS, ARGV)
         if block_end > now then block_us = block_end - now end
       end
     end
-    local status, granted, remaining, wait, reset, write, ttl = 1, 0, 0, 0, 0, 0, 0
-    local kind, action = v[p], nil
-    if n < 1 or n % 1 ~= 0 then
+    local kind = v[p]
+    local status, granted, remaining, wait, reset, write, header, ttl = 1, 0, 0, 0, 0
+    if n ~= 1 and (n < 1 or n % 1 ~= 0) or action and shared then
       kind = nil
-    elseif block_us > 0 and op <= 3 then
+    elseif prefix and block_us > 0 and op <= 3 and not action then
       kind = nil
       status, wait, reset = 2, block_us, block_us
-    elseif op >= 7 and op <= 9 then
-      if shared then kind = nil else action, op = op, 0 end
     end
     if kind == 1 then
       local interval, cap, horizon = v[p + 1], v[p + 2], v[p + 5]
@@ -165,17 +169,15 @@ local function decide(KEYS, ARGV)
       local backlog = stored - now_ticks
       local repair = false
       if backlog < 0 then
-        if stored < 0 - 9007199254740992 then status = -3 end
+        if stored < 0 - 9007199254740992 then status, op = -3, 0 end
         backlog = 0
       elseif backlog > horizon then
-        if stored > 9007199254740992 then status = -3 end
+        if stored > 9007199254740992 then status, op = -3, 0 end
         backlog = horizon
-        repair = true
+        repair = status == 1
       end
       local next = backlog
-      if status == -3 then
-        repair = false
-      elseif op == 1 or op == 2 then
+      if op == 1 or op == 2 then
         local reached = backlog + n * interval
         if reached <= cap then
           granted = n
@@ -223,51 +225,49 @@ local function decide(KEYS, ARGV)
       if room >= interval then remaining = (room - room % interval) / interval end
       reset = next + 7
       reset = (reset - reset % 8) / 8
-      if op ~= 2 and (repair or next ~= backlog) then
+      if next ~= backlog or repair and op ~= 2 then
         local arrival = now_ticks + next
         local granule = arrival - arrival % 134217728
         if s then
           write, value, expected = 1, format('%d', arrival - stored), arrival
         else
-          write, value = 2, arrival
+          write, value = 2, format('%d', arrival)
         end
         if not s or granule > stored then ttl = (granule + 2 * 134217728 - now_ticks) / 8 end
       end
-      if s and (write == 0 or shared) and s ~= '0' and not find(s, '^%-?[1-9]%d*$') then
-        status = -3
+      if s and (not write or shared or prefix) and s ~= '0' and not find(s, '^%-?[1-9]%d*$') then
+        status, write = -3, nil
       end
     elseif kind == 2 then
       local limit, window_us = v[p + 1], v[p + 2]
-      local origin = now
-      if v[p + 4] == 1 then origin = now - (now - v[p + 5]) % window_us end
-      local start, stop, count = origin, origin + window_us, 0
-      local stored_start, stored_stop
+      local start, stop, count
       local repair = false
-      if s then
-        if #s ~= 24 then
-          status = -3
+      if not s then
+        count = 0
+      elseif #s ~= 24 then
+        status, op, count = -3, 0, 0
+      else
+        local stored_start, stored_stop
+        stored_start, stored_stop, count = unpack_doubles('<ddd', s)
+        if not (count >= 0 and count <= 9007199254740992 and stored_start <= stored_stop and stored_start >= 0 - 9007199254740992
+          and stored_stop <= 9007199254740992 and count % 1 == 0 and stored_start % 1 == 0 and stored_stop % 1 == 0) then
+          status, op = -3, 0
+        elseif stored_start - now > 10000000 then
+          repair = count > 0
         else
-          stored_start, stored_stop, count = unpack_doubles('<ddd', s)
-          if not (count >= 0 and count <= 9007199254740992 and stored_start <= stored_stop and stored_start >= 0 - 9007199254740992
-            and stored_stop <= 9007199254740992 and count % 1 == 0 and stored_start % 1 == 0 and stored_stop % 1 == 0) then
-            status = -3
-          elseif stored_start - now > 10000000 then
-            repair = count > 0
-            stored_start = nil
-          else
-            if stored_start + window_us < stored_stop then stop = stored_start + window_us else stop = stored_stop end
-            if now < stop then
-              start = stored_start
-            else
-              stop, count, stored_start = origin + window_us, 0, nil
-            end
-          end
+          stop = stored_start + window_us
+          if stored_stop < stop then stop = stored_stop end
+          if now < stop then start = stored_start else count = 0 end
         end
       end
+      local fresh = not start
+      if fresh then
+        start = now
+        if v[p + 4] == 1 then start = now - (now - v[p + 5]) % window_us end
+        stop = start + window_us
+      end
       local next = count
-      if status == -3 then
-        repair = false
-      elseif op == 1 or op == 2 then
+      if op == 1 or op == 2 then
         if count + n <= limit then
           granted = n
           if op == 1 then next = count + n end
@@ -304,8 +304,8 @@ local function decide(KEYS, ARGV)
       end
       if next < limit then remaining = limit - next end
       if next > 0 then reset = stop - now end
-      if op ~= 2 and (repair or next ~= count) then
-        if not stored_start then
+      if next ~= count or repair and op ~= 2 then
+        if fresh then
           write, value, ttl = 2, pack('<ddd', start, stop, next), stop - now
         else
           write, value, offset = 3, pack('<d', next), '16'
@@ -318,14 +318,14 @@ local function decide(KEYS, ARGV)
       local repair = false
       if s then
         if #s ~= 40 then
-          status = -3
+          status, op = -3, 0
         else
           stored_since, stored_count, stored_drained, stored_drain_us, key_end = unpack_doubles('<ddddd', s)
           if not (stored_since >= 0 - 9007199254740992 and stored_since <= 9007199254740992 and stored_count >= 0 and stored_count <= 9007199254740992
             and stored_drained >= 0 and stored_drained < stored_drain_us and stored_drain_us <= 9007199254740992
             and key_end >= 0 - 9007199254740992 and key_end <= 9007199254740992 and stored_since % 1 == 0 and stored_count % 1 == 0
             and stored_drained % 1 == 0 and stored_drain_us % 1 == 0 and key_end % 1 == 0) then
-            status = -3
+            status, op = -3, 0
           else
             since, count = stored_since, stored_count
             if count > debt_limit then count = debt_limit end
@@ -354,9 +354,7 @@ local function decide(KEYS, ARGV)
       end
       local next, next_drained = count, drained
       local ahead = 0
-      if status == -3 then
-        repair = false
-      elseif op == 1 or op == 2 then
+      if op == 1 or op == 2 then
         if count + n <= burst then
           granted = n
           if v[p + 7] == 1 then ahead = count end
@@ -422,7 +420,7 @@ local function decide(KEYS, ARGV)
         reset = since - now + (left - left % drain_units) / drain_units
       end
       local changed = next ~= count or next_drained ~= drained
-      if op ~= 2 and (changed or repair or count > 0 and now + reset > key_end) then
+      if changed or op ~= 2 and (repair or count > 0 and now + reset > key_end) then
         if not changed then
           next, next_drained, drain_us = stored_count, stored_drained, stored_drain_us
           since = repair and now or stored_since
@@ -440,14 +438,14 @@ local function decide(KEYS, ARGV)
       local fresh, repair = true, false
       if s then
         if #s ~= 32 then
-          status = -3
+          status, op = -3, 0
         else
           local stored_start, stored_length, stored_previous, stored_current = unpack_doubles('<dddd', s)
           if not (stored_start >= 0 - 9007199254740992 and stored_start <= 9007199254740992 and stored_length >= 1
             and stored_length <= 35184372088832 and stored_previous >= 0 and stored_previous <= 134217728
             and stored_current >= 0 and stored_current <= 134217728 and stored_start % 1 == 0 and stored_length % 1 == 0
             and stored_previous % 1 == 0 and stored_current % 1 == 0) then
-            status = -3
+            status, op = -3, 0
           elseif now < stored_start + 2 * stored_length then
             start, length, previous, current = stored_start, stored_length, stored_previous, stored_current
             if start - now > 10000000 then
@@ -478,9 +476,7 @@ local function decide(KEYS, ARGV)
       local level = previous * weight + current * parts
       local refused, charge = 0, 0
       local next_previous, next_current = previous, current
-      if status == -3 then
-        repair = false
-      elseif op == 1 or op == 2 then
+      if op == 1 or op == 2 then
         if level + n * parts <= limit * parts then
           granted = n
           if op == 1 then charge = n end
@@ -542,7 +538,7 @@ local function decide(KEYS, ARGV)
       elseif next_previous > 0 then
         reset = start + length - now
       end
-      if op ~= 2 and (repair or next_current ~= current or next_previous ~= previous) then
+      if next_current ~= current or next_previous ~= previous or repair and op ~= 2 then
         if fresh then
           ttl = start + 2 * length - now
           write, value = 2, pack('<dddd', start, length, next_previous, next_current)
@@ -751,7 +747,7 @@ local function decide(KEYS, ARGV)
           else
             write, value, offset = 3, pack('<d', total + taken), 16 * count + 8
           end
-          if renew then write, header = 5, pack('<dd', dead_total, stop) end
+          if renew then header = pack('<dd', dead_total, stop) end
         end
       end
     elseif kind == 7 then
@@ -877,7 +873,7 @@ local function decide(KEYS, ARGV)
       end
       if next < pace then remaining = pace - next end
       if next > 0 then reset = stop - now end
-      if op ~= 2 and (repair or next ~= used) then
+      if next ~= used or repair and op ~= 2 then
         if fresh then
           write, value, ttl = 2, pack('<ddd', start, stop, next), stop - now
         else
@@ -1037,7 +1033,7 @@ local function decide(KEYS, ARGV)
       status = -5
     end
     if action and status == 1 then
-      write = 0
+      write = nil
       if kind == 8 then
         if action == 7 then
           call('DEL', key)
@@ -1077,21 +1073,22 @@ local function decide(KEYS, ARGV)
         refused = true
       end
       pending[i] = { s, prefix, write, value, offset, header, ttl, block_us, expected }
-    elseif write ~= 0 and status >= 0 then
+    elseif write and status >= 0 then
       if prefix then
         local life_ms = call('PTTL', key)
         if write == 2 then
-          s = type(value) == 'number' and string.format('%.0f', value) or value
+          s = value
         elseif write == 1 then
           s = string.format('%.0f', s + value)
-        elseif write == 3 or write == 5 then
+        elseif write == 3 then
           s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
-          if write == 5 then s = header .. string.sub(s, #header + 1) end
+          if header then s = header .. string.sub(s, #header + 1) end
         end
         if block_us > 0 then
           s = string.rep(' ', (8 - #s % 8) % 8) .. s
           s = prefix .. s
         end
+        ttl = ttl or 0
         local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
         if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
         if life_ms < ttl_ms then life_ms = ttl_ms end
@@ -1102,25 +1099,34 @@ local function decide(KEYS, ARGV)
         if answer ~= expected then
           if s == '0' or find(s, '^%-?[1-9]%d*$') then return answer end
           status = -3
-        elseif ttl > 0 then
-          local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-          if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
-          call('PEXPIRE', key, ttl_ms)
+        elseif ttl then
+          if ttl ~= known_ttl then
+            local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+            if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+            known_ttl, ttl_text = ttl, format('%.0f', ttl_ms)
+          end
+          call('PEXPIRE', key, ttl_text)
         end
-      elseif write == 3 or write == 5 then
+      elseif write == 3 then
         call('SETRANGE', key, offset, value)
-        if write == 5 then call('SETRANGE', key, 0, header) end
-        if ttl > 0 then
-          local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-          if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
-          call('PEXPIRE', key, ttl_ms)
+        if header then call('SETRANGE', key, '0', header) end
+        if ttl then
+          if ttl ~= known_ttl then
+            local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+            if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+            known_ttl, ttl_text = ttl, format('%.0f', ttl_ms)
+          end
+          call('PEXPIRE', key, ttl_text)
         end
       elseif write == 2 then
-        local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-        if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+        if ttl ~= known_ttl then
+          local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+          if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+          known_ttl, ttl_text = ttl, format('%.0f', ttl_ms)
+        end
         if s then
-          call('SET', key, value, 'PX', ttl_ms)
-        elseif not call('SET', key, value, 'NX', 'PX', ttl_ms) then
+          call('SET', key, value, 'PX', ttl_text)
+        elseif not call('SET', key, value, 'NX', 'PX', ttl_text) then
           status = -2
         end
       else
@@ -1131,21 +1137,24 @@ local function decide(KEYS, ARGV)
       granted, remaining, wait, reset = 0, 0, 0, 0
     end
     if not looking then
-      o[r + 1] = status
-      o[r + 2] = granted
-      o[r + 3] = remaining
-      o[r + 4] = wait
-      o[r + 5] = reset
-    elseif o[r + 1] >= 0 then
-      o[r + 2], o[r + 3], o[r + 5] = 0, remaining, reset
-      if o[r + 1] == 1 then o[r + 4] = 0 end
+      o[r] = status
+      o[r + 1] = granted
+      o[r + 2] = remaining
+      o[r + 3] = wait
+      o[r + 4] = reset
+    elseif o[r] >= 0 then
+      o[r + 1], o[r + 2], o[r + 4] = 0, remaining, reset
+      if o[r] == 1 then o[r + 3] = 0 end
     end
     if shared and i == last then
       if not looking and not (refused or failed) then
+        local leased
         for j = first, last do
-          local held = pending[j]
-          if held[1] == false and held[3] == 2 and not held[2] and not twin[j]
-            and call('EXISTS', KEYS[j]) == 1 then
+          local key, held = KEYS[j], pending[j]
+          if held[3] == 4 then
+            leased = leased or {}
+            leased[key] = true
+          elseif held[1] == false and held[3] == 2 and not held[2] and (leased and leased[key] or call('EXISTS', key) == 1) then
             o[5 * j - 1], failed = -2, true
             for place = 5 * j, 5 * j + 3 do o[place] = 0 end
           end
@@ -1153,29 +1162,30 @@ local function decide(KEYS, ARGV)
       end
       if not looking and (refused or failed) then
         looking = true
-        i, r = first - 1, 5 * first - 7
+        i, r = first - 1, 5 * first - 6
       else
         if not failed then
           for j = first, last do
             local held = pending[j]
             local key, s, prefix, status = KEYS[j], held[1], held[2], 1
-            local write, ttl, block_us = held[3], held[7], held[8]
-            value, offset, header, expected = held[4], held[5], held[6], held[9]
-            if write ~= 0 then
+            local write, header, ttl, block_us = held[3], held[6], held[7], held[8]
+            value, offset, expected = held[4], held[5], held[9]
+            if write then
               if prefix then
                 local life_ms = call('PTTL', key)
                 if write == 2 then
-                  s = type(value) == 'number' and string.format('%.0f', value) or value
+                  s = value
                 elseif write == 1 then
                   s = string.format('%.0f', s + value)
-                elseif write == 3 or write == 5 then
+                elseif write == 3 then
                   s = string.sub(s, 1, offset) .. value .. string.sub(s, offset + #value + 1)
-                  if write == 5 then s = header .. string.sub(s, #header + 1) end
+                  if header then s = header .. string.sub(s, #header + 1) end
                 end
                 if block_us > 0 then
                   s = string.rep(' ', (8 - #s % 8) % 8) .. s
                   s = prefix .. s
                 end
+                ttl = ttl or 0
                 local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
                 if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
                 if life_ms < ttl_ms then life_ms = ttl_ms end
@@ -1186,25 +1196,34 @@ local function decide(KEYS, ARGV)
                 if answer ~= expected then
                   if s == '0' or find(s, '^%-?[1-9]%d*$') then return answer end
                   status = -3
-                elseif ttl > 0 then
-                  local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-                  if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
-                  call('PEXPIRE', key, ttl_ms)
+                elseif ttl then
+                  if ttl ~= known_ttl then
+                    local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+                    if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+                    known_ttl, ttl_text = ttl, format('%.0f', ttl_ms)
+                  end
+                  call('PEXPIRE', key, ttl_text)
                 end
-              elseif write == 3 or write == 5 then
+              elseif write == 3 then
                 call('SETRANGE', key, offset, value)
-                if write == 5 then call('SETRANGE', key, 0, header) end
-                if ttl > 0 then
-                  local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-                  if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
-                  call('PEXPIRE', key, ttl_ms)
+                if header then call('SETRANGE', key, '0', header) end
+                if ttl then
+                  if ttl ~= known_ttl then
+                    local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+                    if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+                    known_ttl, ttl_text = ttl, format('%.0f', ttl_ms)
+                  end
+                  call('PEXPIRE', key, ttl_text)
                 end
               elseif write == 2 then
-                local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
-                if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+                if ttl ~= known_ttl then
+                  local ttl_ms = (ttl + 999 - (ttl + 999) % 1000) / 1000
+                  if ttl_ms < ttl_min_ms then ttl_ms = ttl_min_ms end
+                  known_ttl, ttl_text = ttl, format('%.0f', ttl_ms)
+                end
                 if s then
-                  call('SET', key, value, 'PX', ttl_ms)
-                elseif not call('SET', key, value, 'NX', 'PX', ttl_ms) then
+                  call('SET', key, value, 'PX', ttl_text)
+                elseif not call('SET', key, value, 'NX', 'PX', ttl_text) then
                   status = -2
                 end
               else
@@ -1235,5 +1254,5 @@ local function inspect(KEYS, ARGV)
   end
   return answers
 end
-redis.register_function{ function_name = 'sluice_1_0_0_decide', callback = decide, flags = {} }
-redis.register_function{ function_name = 'sluice_1_0_0_inspect', callback = inspect, flags = { 'no-writes' } }
+redis.register_function{ function_name = 'sluice_1_1_0_decide', callback = decide, flags = {} }
+redis.register_function{ function_name = 'sluice_1_1_0_inspect', callback = inspect, flags = { 'no-writes' } }

@@ -8,22 +8,22 @@ elseif write == INCREASE then
     -- Redis reads integers more strictly than Lua: a text that only Lua takes for a number is not ours.
     if s == '0' or find(s, INTEGER_TEXT) then return answer end
     status = FOREIGN_VALUE
-  elseif ttl > 0 then
-    --- @include "ttl_ms"
-    call('PEXPIRE', key, ttl_ms)
+  elseif ttl then
+    --- @include "ttl_text"
+    call('PEXPIRE', key, ttl_text)
   end
-elseif write == PATCH or write == PATCH_HEADED then
+elseif write == PATCH then
   call('SETRANGE', key, offset, value)
-  if write == PATCH_HEADED then call('SETRANGE', key, 0, header) end
-  if ttl > 0 then
-    --- @include "ttl_ms"
-    call('PEXPIRE', key, ttl_ms)
+  if header then call('SETRANGE', key, '0', header) end
+  if ttl then
+    --- @include "ttl_text"
+    call('PEXPIRE', key, ttl_text)
   end
 elseif write == SET then
-  --- @include "ttl_ms"
+  --- @include "ttl_text"
   if s then
-    call('SET', key, value, 'PX', ttl_ms)
-  elseif not call('SET', key, value, 'NX', 'PX', ttl_ms) then
+    call('SET', key, value, 'PX', ttl_text)
+  elseif not call('SET', key, value, 'NX', 'PX', ttl_text) then
     -- MGET shows a key of another type as absent.
     status = WRONG_TYPE
   end

@@ -42,15 +42,13 @@ FOREIGN_VALUE = -3
 STALE_PLAN = -4
 BAD_CHECK = -5
 
--- writes. INCREASE adds the text `value` to the number stored, which is `expected` then; PATCH stores `value` at `offset`,
--- and PATCH_HEADED also `header` at 0; these keep the expiry unless `ttl` is set. SET stores `value` and makes the key live
--- for `ttl`. LEASES runs the commands in `value`.
-NONE = 0
+-- writes; nil is none. INCREASE adds the text `value` to the number stored, which is `expected` then; PATCH stores `value` at
+-- `offset`, and `header` at 0 where there is one; these keep the expiry unless `ttl` is set. SET stores `value` and makes the
+-- key live for `ttl`. LEASES runs the commands in `value`.
 INCREASE = 1
 SET = 2
 PATCH = 3
 LEASES = 4
-PATCH_HEADED = 5
 
 -- how Redis writes an integer other than 0
 INTEGER_TEXT = '^%-?[1-9]%d*$'

@@ -2,38 +2,37 @@
 -- window, so up to twice the limit in an interval as long as a window.
 -- Plan: limit, window_us, debt_limit, clock_anchored, offset_us.
 local limit, window_us = v[p + 1], v[p + 2]
-local origin = now
-if v[p + 4] == 1 then origin = now - (now - v[p + 5]) % window_us end
-local start, stop, count = origin, origin + window_us, 0
-local stored_start, stored_stop
+-- No start: a window begins now.
+local start, stop, count
 local repair = false
-if s then
-  if #s ~= 24 then
-    status = FOREIGN_VALUE
+if not s then
+  count = 0
+elseif #s ~= 24 then
+  status, op, count = FOREIGN_VALUE, LOOK, 0
+else
+  local stored_start, stored_stop
+  stored_start, stored_stop, count = unpack_doubles('<ddd', s)
+  if not (count >= 0 and count <= EXACT_MAX and stored_start <= stored_stop and stored_start >= 0 - EXACT_MAX
+    and stored_stop <= EXACT_MAX and count % 1 == 0 and stored_start % 1 == 0 and stored_stop % 1 == 0) then
+    status, op = FOREIGN_VALUE, LOOK
+  elseif stored_start - now > BACK then
+    -- The clock stepped back: the count stays, in a window that begins now.
+    repair = count > 0
   else
-    stored_start, stored_stop, count = unpack_doubles('<ddd', s)
-    if not (count >= 0 and count <= EXACT_MAX and stored_start <= stored_stop and stored_start >= 0 - EXACT_MAX
-      and stored_stop <= EXACT_MAX and count % 1 == 0 and stored_start % 1 == 0 and stored_stop % 1 == 0) then
-      status = FOREIGN_VALUE
-    elseif stored_start - now > BACK then
-      -- The clock stepped back: the count stays, in a window that begins now.
-      repair = count > 0
-      stored_start = nil
-    else
-      if stored_start + window_us < stored_stop then stop = stored_start + window_us else stop = stored_stop end
-      if now < stop then
-        start = stored_start
-      else
-        stop, count, stored_start = origin + window_us, 0, nil
-      end
-    end
+    stop = stored_start + window_us
+    if stored_stop < stop then stop = stored_stop end
+    if now < stop then start = stored_start else count = 0 end
   end
+end
+local fresh = not start
+if fresh then
+  start = now
+  if v[p + 4] == 1 then start = now - (now - v[p + 5]) % window_us end
+  stop = start + window_us
 end
 
 local next = count
-if status == FOREIGN_VALUE then
-  repair = false
-elseif op == CONSUME or op == PEEK then
+if op == CONSUME or op == PEEK then
   if count + n <= limit then
     granted = n
     if op == CONSUME then next = count + n end
@@ -71,8 +70,8 @@ end
 
 if next < limit then remaining = limit - next end
 if next > 0 then reset = stop - now end
-if op ~= PEEK and (repair or next ~= count) then
-  if not stored_start then
+if next ~= count or repair and op ~= PEEK then
+  if fresh then
     write, value, ttl = SET, pack('<ddd', start, stop, next), stop - now
   else
     -- Only the count moves; the window and the expiry stay.

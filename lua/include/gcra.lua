@@ -6,18 +6,16 @@ local stored = s and tonumber(s) or now_ticks
 local backlog = stored - now_ticks
 local repair = false
 if backlog < 0 then
-  if stored < 0 - EXACT_MAX then status = FOREIGN_VALUE end
+  if stored < 0 - EXACT_MAX then status, op = FOREIGN_VALUE, LOOK end
   backlog = 0
 elseif backlog > horizon then
-  if stored > EXACT_MAX then status = FOREIGN_VALUE end
+  if stored > EXACT_MAX then status, op = FOREIGN_VALUE, LOOK end
   backlog = horizon
-  repair = true
+  repair = status == ALLOWED
 end
 
 local next = backlog
-if status == FOREIGN_VALUE then
-  repair = false
-elseif op == CONSUME or op == PEEK then
+if op == CONSUME or op == PEEK then
   local reached = backlog + n * interval
   if reached <= cap then
     granted = n
@@ -66,18 +64,18 @@ local room = cap - next
 if room >= interval then remaining = (room - room % interval) / interval end
 reset = next + 7
 reset = (reset - reset % 8) / 8
-if op ~= PEEK and (repair or next ~= backlog) then
+if next ~= backlog or repair and op ~= PEEK then
   local arrival = now_ticks + next
   local granule = arrival - arrival % GRANULE_TICKS
+  -- As text: Redis takes four times as long to write a number down as `format` does.
   if s then
-    -- As text: Redis takes four times as long to write a number down as `format` does.
     write, value, expected = INCREASE, format('%d', arrival - stored), arrival
   else
-    write, value = SET, arrival
+    write, value = SET, format('%d', arrival)
   end
   if not s or granule > stored then ttl = (granule + 2 * GRANULE_TICKS - now_ticks) / 8 end
 end
 -- INCRBY refuses what is no integer; where it does not run, the text is looked at here.
-if s and (write == NONE or shared) and s ~= '0' and not find(s, INTEGER_TEXT) then
-  status = FOREIGN_VALUE
+if s and (not write or shared or prefix) and s ~= '0' and not find(s, INTEGER_TEXT) then
+  status, write = FOREIGN_VALUE, nil
 end

@@ -3,6 +3,6 @@
 log_bytes = try('STRLEN', key)
 if type(log_bytes) == 'table' or log_bytes == 0 then
   s = false
-elseif log_bytes <= 16 * LOG_PREFETCH_MAX or log_bytes % 8 == 1 or op >= RESET then
+elseif log_bytes <= 16 * LOG_PREFETCH_MAX or log_bytes % 8 == 1 or action then
   s = try('GET', key)
 end

@@ -1,7 +1,7 @@
 -- The state of a check that shares its request with others: what an earlier check of the request on the same key would
 -- leave behind, else what the key holds. `twin` and `fetched` keep it for the second look at a refused request.
 if looking then
-  if op ~= PEEK then op = LOOK end
+  if op ~= PEEK then op, action = LOOK, nil end
 else
   local earlier = seen[key]
   seen[key] = i
@@ -18,7 +18,7 @@ else
 end
 if twin[i] then
   local held = pending[twin[i]]
-  local write
+  local write, header
   s, prefix, write, value, offset, header = held[1], held[2], held[3], held[4], held[5], held[6]
   --- @include "patch"
   if prefix then

@@ -101,7 +101,7 @@ end
 
 if next < pace then remaining = pace - next end
 if next > 0 then reset = stop - now end
-if op ~= PEEK and (repair or next ~= used) then
+if next ~= used or repair and op ~= PEEK then
   if fresh then
     write, value, ttl = SET, pack('<ddd', start, stop, next), stop - now
   else

@@ -5,5 +5,5 @@ if size > 1 and size <= REQUEST_MAX and size % 1 == 0 and i + size - 1 <= checks
   shared, last = true, i + size - 1
   fetched, twin, pending, refused, failed = {}, {}, {}, false, false
 elseif size ~= 1 then
-  op = -1
+  op, action = -1, nil
 end

@@ -7,14 +7,14 @@ local start, length, previous, current = now - now % window_us, window_us, 0, 0
 local fresh, repair = true, false
 if s then
   if #s ~= 32 then
-    status = FOREIGN_VALUE
+    status, op = FOREIGN_VALUE, LOOK
   else
     local stored_start, stored_length, stored_previous, stored_current = unpack_doubles('<dddd', s)
     if not (stored_start >= 0 - EXACT_MAX and stored_start <= EXACT_MAX and stored_length >= 1
       and stored_length <= WINDOW_MAX and stored_previous >= 0 and stored_previous <= COUNTER_MAX
       and stored_current >= 0 and stored_current <= COUNTER_MAX and stored_start % 1 == 0 and stored_length % 1 == 0
       and stored_previous % 1 == 0 and stored_current % 1 == 0) then
-      status = FOREIGN_VALUE
+      status, op = FOREIGN_VALUE, LOOK
     elseif now < stored_start + 2 * stored_length then
       start, length, previous, current = stored_start, stored_length, stored_previous, stored_current
       if start - now > BACK then
@@ -49,9 +49,7 @@ local level = previous * weight + current * parts
 -- Units that were asked for and did not pass; units taken.
 local refused, charge = 0, 0
 local next_previous, next_current = previous, current
-if status == FOREIGN_VALUE then
-  repair = false
-elseif op == CONSUME or op == PEEK then
+if op == CONSUME or op == PEEK then
   if level + n * parts <= limit * parts then
     granted = n
     if op == CONSUME then charge = n end
@@ -117,7 +115,7 @@ if next_current > 0 then
 elseif next_previous > 0 then
   reset = start + length - now
 end
-if op ~= PEEK and (repair or next_current ~= current or next_previous ~= previous) then
+if next_current ~= current or next_previous ~= previous or repair and op ~= PEEK then
   if fresh then
     ttl = start + 2 * length - now
     write, value = SET, pack('<dddd', start, length, next_previous, next_current)

@@ -133,6 +133,6 @@ if op ~= PEEK and (taken > 0 or given > 0 or renew or moved and used > 0) then
     else
       write, value, offset = PATCH, pack('<d', total + taken), 16 * count + 8
     end
-    if renew then write, header = PATCH_HEADED, pack('<dd', dead_total, stop) end
+    if renew then header = pack('<dd', dead_total, stop) end
   end
 end

@@ -3,12 +3,12 @@ if status < DENIED then
   granted, remaining, wait, reset = 0, 0, 0, 0
 end
 if not looking then
-  o[r + 1] = status
-  o[r + 2] = granted
-  o[r + 3] = remaining
-  o[r + 4] = wait
-  o[r + 5] = reset
-elseif o[r + 1] >= DENIED then
-  o[r + 2], o[r + 3], o[r + 5] = 0, remaining, reset
-  if o[r + 1] == ALLOWED then o[r + 4] = 0 end
+  o[r] = status
+  o[r + 1] = granted
+  o[r + 2] = remaining
+  o[r + 3] = wait
+  o[r + 4] = reset
+elseif o[r] >= DENIED then
+  o[r + 1], o[r + 2], o[r + 4] = 0, remaining, reset
+  if o[r] == ALLOWED then o[r + 3] = 0 end
 end

@@ -8,14 +8,14 @@ local stored_since, stored_count, stored_drained, stored_drain_us
 local repair = false
 if s then
   if #s ~= 40 then
-    status = FOREIGN_VALUE
+    status, op = FOREIGN_VALUE, LOOK
   else
     stored_since, stored_count, stored_drained, stored_drain_us, key_end = unpack_doubles('<ddddd', s)
     if not (stored_since >= 0 - EXACT_MAX and stored_since <= EXACT_MAX and stored_count >= 0 and stored_count <= EXACT_MAX
       and stored_drained >= 0 and stored_drained < stored_drain_us and stored_drain_us <= EXACT_MAX
       and key_end >= 0 - EXACT_MAX and key_end <= EXACT_MAX and stored_since % 1 == 0 and stored_count % 1 == 0
       and stored_drained % 1 == 0 and stored_drain_us % 1 == 0 and key_end % 1 == 0) then
-      status = FOREIGN_VALUE
+      status, op = FOREIGN_VALUE, LOOK
     else
       since, count = stored_since, stored_count
       if count > debt_limit then count = debt_limit end
@@ -46,9 +46,7 @@ end
 local next, next_drained = count, drained
 -- Units that drain before the call may start, or pass.
 local ahead = 0
-if status == FOREIGN_VALUE then
-  repair = false
-elseif op == CONSUME or op == PEEK then
+if op == CONSUME or op == PEEK then
   if count + n <= burst then
     granted = n
     if v[p + 7] == 1 then ahead = count end
@@ -115,7 +113,7 @@ if next > 0 then
   reset = since - now + (left - left % drain_units) / drain_units
 end
 local changed = next ~= count or next_drained ~= drained
-if op ~= PEEK and (changed or repair or count > 0 and now + reset > key_end) then
+if changed or op ~= PEEK and (repair or count > 0 and now + reset > key_end) then
   if not changed then
     -- A repair moves the time or the expiry. It stores the level back as it was, unclipped.
     next, next_drained, drain_us = stored_count, stored_drained, stored_drain_us

@@ -1,5 +1,5 @@
 -- reset, block and unblock: the state has been looked at and is our own; now the key as a whole.
-write = NONE
+write = nil
 if kind == CONCURRENCY then
   --- @include "concurrency_whole_key"
 elseif not s and not prefix and redis.call('EXISTS', key) == 1 then

@@ -1,15 +1,13 @@
 import { readdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { isSluiceError } from '../errors.js'
 import { metaKeyOf } from '../keys.js'
 import { type Meta, readMeta } from '../redis/meta.js'
 import { ask, type StoreNodes } from '../redis/store-nodes.js'
 import { groupKeys, type KeyGroup, type NodeSample, sampleNode } from './live-sample.js'
-import { readRelease } from './releases.js'
+import { LUA_FOLDER, readRelease } from './releases.js'
 
 /** `lua/` of the package: the sources and the built files that read it stand two folders below the root. */
-const LUA_FOLDER = fileURLToPath(new URL('../../lua/', import.meta.url))
 
 /** The batch scripts of the MCP gateway's limiter, the same in all its releases up to 0.1.12. */
 const GATEWAY_SCRIPTS = {

@@ -171,29 +171,24 @@ function states(before: Release, after: Release): readonly Finding[] {
   if (unchanged && before.manifest.scripts.decide !== undefined) {
     return [finding('states', 'same', 'decide is the same script, byte for byte')]
   }
-  const mute = [before, after].find(release => !hasOwnExamples(release))
-  if (mute !== undefined) {
+  const { stories } = before
+  const { stories: others } = after
+  if (stories === undefined || others === undefined) {
     return [
       finding(
         'states',
         'unknown',
-        `decide differs, and ${mute.name} has no examples of what its own leaves in a key`,
+        `decide differs, and ${(stories === undefined ? before : after).name} has no examples of what its own leaves in a key`,
         'that the state version is the same is only said, not shown: name a server by --store, and it is shown there',
       ),
     ]
   }
-  const algorithms = new Set(before.golden?.states.map(({ algorithm }) => algorithm))
-  return [...algorithms].map(algorithm =>
-    statesOf(algorithm, storiesOf(before, algorithm), storiesOf(after, algorithm)),
-  )
+  const algorithms = new Set(stories.map(({ algorithm }) => algorithm))
+  return [...algorithms].map(algorithm => {
+    const ofIt = (story: StateStory) => story.algorithm === algorithm
+    return statesOf(algorithm, stories.filter(ofIt), others.filter(ofIt))
+  })
 }
-
-/** Examples of another script say nothing of this one. */
-const hasOwnExamples = ({ golden, manifest }: Release): boolean =>
-  golden !== undefined && manifest.golden?.decide === manifest.scripts.decide?.sha256
-
-const storiesOf = ({ golden }: Release, algorithm: string): readonly StateStory[] =>
-  golden?.states.filter(story => story.algorithm === algorithm) ?? []
 
 function statesOf(algorithm: string, before: readonly StateStory[], after: readonly StateStory[]): Finding {
   const about = `state of ${algorithm}`

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { Op } from '../core/step.js'
 import { OptionError } from '../errors.js'
@@ -56,6 +57,11 @@ export interface Release {
   readonly manifest: ReleaseManifest
   /** Keys and states by example; undefined in 0.9.0, which has none, and where the file is damaged. */
   readonly golden: Golden | undefined
+  /**
+   * What its own script leaves in a key: by its own examples, or by those of a release that this package keeps and whose script is the
+   * same. Undefined where there are none, or they were made for another script.
+   */
+  readonly stories: readonly StateStory[] | undefined
   /** The script that writes the states; undefined where its file is damaged. */
   readonly decide: string | undefined
   /** Files that are not what the manifest describes. */
@@ -68,6 +74,9 @@ export interface Damage {
   readonly problem: string
 }
 
+/** Of this package: its own scripts, and below `releases` those of every release. */
+export const LUA_FOLDER = fileURLToPath(new URL('../../lua/', import.meta.url))
+const RELEASES = join(LUA_FOLDER, 'releases')
 const MANIFEST = 'manifest.json'
 const GOLDEN = 'golden.json'
 
@@ -101,7 +110,20 @@ export function readRelease(path: string): Release {
   const golden = text === undefined ? undefined : parseGolden(text)
   if (text !== undefined && golden === undefined)
     damage.push({ path: GOLDEN, problem: 'is no list of examples' })
-  return { name: path, manifest, golden, decide: Object.fromEntries(scripts).decide, damage }
+  const { decide } = Object.fromEntries(scripts)
+  return { name: path, manifest, golden, stories: storiesOf(manifest, golden), decide, damage }
+}
+
+function storiesOf(manifest: ReleaseManifest, golden: Golden | undefined): readonly StateStory[] | undefined {
+  const decide = manifest.scripts.decide?.sha256
+  if (decide === undefined) return undefined
+  if (golden !== undefined && manifest.golden?.decide === decide) return golden.states
+  for (const folder of readdirSync(RELEASES).map(release => join(RELEASES, release))) {
+    const kept = readManifest(join(folder, MANIFEST)).golden
+    const text = kept?.decide === decide && readChecked(folder, GOLDEN, kept)
+    if (typeof text === 'string') return parseGolden(text)?.states
+  }
+  return undefined
 }
 
 function readManifest(path: string): ReleaseManifest {

@@ -38,6 +38,7 @@ describe.skipIf(!hasDocker())('a fleet', () => {
     await rolled.roll('now', 'ioredis')
     await rolled.roll('now', 'node-redis')
     await rolled.roll('now', 'node-redis by FCALL')
+    await rolled.roll('1.0.0', 'ioredis by FCALL')
     await rolled.roll('0.9.0', 'ioredis')
     await rolled.end()
     expect(rolled.findings()).toEqual([])

@@ -191,6 +191,51 @@ describe('a value that is not ours', () => {
       expect(statuses).toEqual([Status.allowed, statusOf(plan, what), Status.allowed])
       expect(await redis.keys('*')).toEqual(['theirs'])
     })
+
+    // 1.0.0 failed the whole batch where gcra met such a key twice in a request.
+    test.each(named)('%s: named twice in a request, it fails that request alone', async (_, plan) => {
+      await store('theirs')
+      const twice = [consume(plan), consume(plan)]
+      const [mine, theirs] = await run(redis, ['mine', 'theirs', 'theirs'], [[consume(gcra)], twice])
+      expect([mine, theirs]).toEqual([Status.allowed, statusOf(plan, what)])
+    })
+  })
+
+  // 1.0.0 took the key for absent where the first check that named it had nothing to write, and told a charge that it had not made.
+  test.each(named.filter(([, plan]) => plan.algorithm !== 'concurrency'))(
+    'a key of another type that a request only looks at first, and then charges: %s',
+    async (_, plan) => {
+      await redis.rpush('theirs', 'theirs')
+      const request = [consume(gcra), { ...consume(plan), op: Op.peek }, consume(plan), consume(plan)]
+      const statuses = await run(redis, ['mine', 'theirs', 'theirs', 'theirs'], [request])
+      expect(statuses[2]).toBe(Status.wrongType)
+      expect(await redis.keys('*')).toEqual(['theirs'])
+    },
+  )
+
+  test.each(named.filter(([, plan]) => plan.algorithm !== 'concurrency'))(
+    'a key that a request takes a lease on, and then charges by %s',
+    async (_, plan) => {
+      const leases = { ...consume(PLANS.concurrency as Plan), at: 2 }
+      const request = [leases, { ...leases, op: Op.peek }, consume(plan), consume(plan)]
+      const statuses = await run(redis, ['both', 'both', 'both', 'both'], [request])
+      expect(statuses[2]).toBe(Status.wrongType)
+      expect(await redis.dbsize()).toBe(0)
+    },
+  )
+
+  // 1.0.0 failed the whole batch, at every check, once gcra met what another algorithm had left under a block.
+  test.each(named)('what another algorithm left under a block that is over, met by %s', async (_, plan) => {
+    const other = plan.algorithm.endsWith('bucket') ? 'fixed_window' : 'token_bucket'
+    const left = PLANS[other] as Plan
+    await run(redis, ['theirs'], [[consume(left)]])
+    await run(redis, ['theirs'], [[{ ...consume(left), op: Op.block, n: 1 }]])
+    const statuses = await run(
+      redis,
+      ['a', 'theirs', 'b'],
+      [[consume(gcra)], [consume(plan)], [consume(gcra)]],
+    )
+    expect(statuses).toEqual([Status.allowed, statusOf(plan, 'a state'), Status.allowed])
   })
 })
 

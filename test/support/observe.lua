@@ -8,8 +8,8 @@
 --          shown as its members and scores in order.
 --
 -- Redis counts a life in its own time, which is not the time that is given. So every key really lives an hour, and the
--- life that the script chose is written down.
-local server, lives = redis, {}
+-- life that the script chose is written down. A script that asks how long a key still lives hears what it was given.
+local server, lives, given = redis, {}, {}
 local WRITES = { SETRANGE = true, INCRBY = true, ZADD = true, ZREM = true, ZREMRANGEBYSCORE = true }
 local function observed(run)
   return function(...)
@@ -18,11 +18,17 @@ local function observed(run)
       local life = a == 'NX' and c or b
       lives[key] = life
       life = math.max(life, 3600000)
+      given[key] = life
       if a == 'NX' then return run(command, key, value, a, b, life) end
       return run(command, key, value, a, life)
     elseif command == 'PEXPIRE' then
       lives[key] = value
-      return run(command, key, math.max(value, 3600000), select(4, ...))
+      local life = math.max(value, 3600000)
+      given[key] = a and math.max(life, given[key] or 0) or life
+      return run(command, key, life, select(4, ...))
+    elseif command == 'PTTL' then
+      local left = run(...)
+      return left > 0 and given[key] or left
     elseif WRITES[command] then
       lives[key] = lives[key] or -1
     end

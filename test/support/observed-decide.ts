@@ -21,15 +21,16 @@ export class ObservedDecide {
   readonly #source: string
   readonly #sha1: string
 
-  private constructor(redis: Redis) {
-    const decide = readFileSync(LUA, 'utf8').replaceAll(INJECTED_TTL_MIN, '0')
+  private constructor(redis: Redis, script: URL) {
+    const decide = readFileSync(script, 'utf8').replaceAll(INJECTED_TTL_MIN, '0')
     this.#redis = redis
     this.#source = readFileSync(OBSERVE, 'utf8').replace('--- decide', () => decide)
     this.#sha1 = createHash('sha1').update(this.#source).digest('hex')
   }
 
-  static async connect(url: string): Promise<ObservedDecide> {
-    const observed = new ObservedDecide(new Redis(url))
+  /** @param script default: that of this package */
+  static async connect(url: string, script = LUA): Promise<ObservedDecide> {
+    const observed = new ObservedDecide(new Redis(url), script)
     await observed.#redis.script('LOAD', observed.#source)
     return observed
   }
