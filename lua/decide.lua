@@ -21,7 +21,7 @@
 local seen = checks > 1 and {}
 -- A request of several checks: its first and last, and what is kept of each until all are decided.
 local shared, first, last = false, 1, 0
-local fetched, twin, pending
+local twin, pending
 local refused, failed, looking = false, false, false
 -- What an algorithm leaves beside its `write`; which of these it has to set follows from the kind of write.
 local value, expected, offset

@@ -65,7 +65,7 @@ local function decide(KEYS, ARGV)
   local o = { 1, now, checks }
   local seen = checks > 1 and {}
   local shared, first, last = false, 1, 0
-  local fetched, twin, pending
+  local twin, pending
   local refused, failed, looking = false, false, false
   local value, expected, offset
   local known_ttl, ttl_text
@@ -84,7 +84,7 @@ local function decide(KEYS, ARGV)
         shared, first, last = false, i, i
         if size > 1 and size <= 16 and size % 1 == 0 and i + size - 1 <= checks then
           shared, last = true, i + size - 1
-          fetched, twin, pending, refused, failed = {}, {}, {}, false, false
+          pending, refused, failed = pending or {}, false, false
         elseif size ~= 1 then
           op, action = -1, nil
         end
@@ -92,23 +92,22 @@ local function decide(KEYS, ARGV)
     end
     local s, prefix, block_us = nil, nil, 0
     if shared then
+      s = states[i]
       if looking then
         if op ~= 2 then op, action = 0, nil end
       else
         local earlier = seen[key]
         seen[key] = i
         if earlier and earlier >= first then
+          twin = twin or {}
           twin[i] = earlier
-        else
-          s = states[i]
-          if earlier or s == nil then
-            s = try('GET', key)
-            if type(s) == 'table' then s = false end
-          end
-          fetched[i] = s
+        elseif earlier or s == nil then
+          s = try('GET', key)
+          if type(s) == 'table' then s = false end
+          states[i] = s
         end
       end
-      if twin[i] then
+      if twin and twin[i] then
         local held = pending[twin[i]]
         local write, header
         s, prefix, write, value, offset, header = held[1], held[2], held[3], held[4], held[5], held[6]
@@ -125,8 +124,6 @@ local function decide(KEYS, ARGV)
           s = string.rep(' ', (8 - #s % 8) % 8) .. s
           s = prefix .. s
         end
-      else
-        s = fetched[i]
       end
     else
       s = states[i]
@@ -1151,10 +1148,11 @@ local function decide(KEYS, ARGV)
         local leased
         for j = first, last do
           local key, held = KEYS[j], pending[j]
-          if held[3] == 4 then
+          local made = not held[1] and held[3]
+          if made == 4 then
             leased = leased or {}
             leased[key] = true
-          elseif held[1] == false and held[3] == 2 and not held[2] and (leased and leased[key] or call('EXISTS', key) == 1) then
+          elseif made == 2 and not held[2] and (leased and leased[key] or call('EXISTS', key) == 1) then
             o[5 * j - 1], failed = -2, true
             for place = 5 * j, 5 * j + 3 do o[place] = 0 end
           end

@@ -4,10 +4,11 @@ if not looking and not (refused or failed) then
   local leased
   for j = first, last do
     local key, held = KEYS[j], pending[j]
-    if held[3] == LEASES then
+    local made = not held[1] and held[3]
+    if made == LEASES then
       leased = leased or {}
       leased[key] = true
-    elseif held[1] == false and held[3] == SET and not held[2] and (leased and leased[key] or call('EXISTS', key) == 1) then
+    elseif made == SET and not held[2] and (leased and leased[key] or call('EXISTS', key) == 1) then
       o[5 * j - 1], failed = WRONG_TYPE, true
       for place = 5 * j, 5 * j + 3 do o[place] = 0 end
     end
