@@ -65,8 +65,8 @@ while i < checks do
     --- @include "lift_block"
   end
 
-  -- An algorithm reads its plan at v[p + 1] …, s, op, n, at and now, and sets these and, for a
-  -- write, value, expected and offset. Where the state is foreign it says so and goes on with LOOK.
+  -- An algorithm reads its plan at v[p + 1] …, s, op, n, at and now, and sets these and, for a write, value, expected
+  -- and offset. A foreign state is only looked at.
   local kind = v[p]
   local status, granted, remaining, wait, reset, write, header, ttl = ALLOWED, 0, 0, 0, 0
   if n ~= 1 and (n < 1 or n % 1 ~= 0) or action and shared then
