@@ -159,15 +159,20 @@ impl<C: Clock> MemoryEngine<C> {
     pub fn decide(&self, request: &[Ask<'_>]) -> Result<Outcome, RequestError> {
         // Told in its place: an outcome takes longer to move than a check to decide.
         let mut told = Ok(Outcome { now_us: 0.0, checks: Verdicts::new() });
-        if let Ok(outcome) = &mut told
-            && let Err(error) = self.decide_all(request, outcome)
-        {
-            told = Err(error);
-        }
+        self.decide_in_place(request, &mut told);
         told
     }
 
     #[inline(never)]
+    fn decide_in_place(&self, request: &[Ask<'_>], told: &mut Result<Outcome, RequestError>) {
+        if let Ok(outcome) = told
+            && let Err(error) = self.decide_all(request, outcome)
+        {
+            *told = Err(error);
+        }
+    }
+
+    #[inline(always)]
     fn decide_all(&self, request: &[Ask<'_>], outcome: &mut Outcome) -> Result<(), RequestError> {
         if request.is_empty() || request.len() > CHECKS_MAX {
             return Err(RequestError::Checks(request.len()));
@@ -177,12 +182,10 @@ impl<C: Clock> MemoryEngine<C> {
         if request.len() <= FEW && decide_few(self, request, *now_us, checks) {
             return Ok(());
         }
-        checks.clear();
-        if let [ask] = request {
-            checks.push(self.decide_at(ask, *now_us));
-        } else {
-            *checks = self.decide_by_drafts(request, *now_us);
-        }
+        *checks = match request {
+            [ask] => Verdicts::from_iter([self.decide_at(ask, *now_us)]),
+            _ => self.decide_by_drafts(request, *now_us),
+        };
         Ok(())
     }
 

@@ -174,32 +174,37 @@ pub(crate) fn decide_quickly(
 
 /// Takes a count back, as long as nobody saw it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Undo {
-    key: u32,
-    /// Numbers of the state; 0: there is nothing to be taken back.
-    length: u32,
-    end_us: f64,
-    numbers: [f64; NUMBERS_MAX],
+pub(crate) enum Undo {
+    /// Nothing was counted.
+    Nothing,
+    /// What stood at a key of `gcra`.
+    One { key: u32, end_us: f64, number: f64 },
+    /// What stood at a key of another algorithm.
+    More { key: u32, end_us: f64, numbers: [f64; NUMBERS_MAX] },
 }
 
 impl Undo {
-    pub const NOTHING: Self = Self { key: 0, length: 0, end_us: 0.0, numbers: [0.0; NUMBERS_MAX] };
-
     #[inline(always)]
-    fn keep<const N: usize>(&mut self, shard: &Shard, key: u32) {
-        self.key = key;
-        self.length = N as u32;
-        self.end_us = shard.keys.end_of(key);
-        self.numbers.iter_mut().zip(shard.keys.numbers::<N>(key)).for_each(|(place, number)| *place = number);
+    fn of<const N: usize>(shard: &Shard, key: u32) -> Self {
+        let end_us = shard.keys.end_of(key);
+        if let ([number], true) = (shard.keys.numbers(key), N == 1) {
+            return Self::One { key, end_us, number };
+        }
+        Self::More { key, end_us, numbers: shard.keys.numbers(key) }
     }
 
     pub fn carry_out(&self, shard: &mut Shard) {
-        match self.length {
-            0 => return,
-            1 => shard.keys.change_numbers(self.key, [self.numbers[0]]),
-            _ => shard.keys.change_numbers(self.key, self.numbers),
+        match *self {
+            Self::Nothing => {}
+            Self::One { key, end_us, number } => {
+                shard.keys.change_numbers(key, [number]);
+                shard.keys.set_end(key, end_us);
+            }
+            Self::More { key, end_us, numbers } => {
+                shard.keys.change_numbers(key, numbers);
+                shard.keys.set_end(key, end_us);
+            }
         }
-        shard.keys.set_end(self.key, self.end_us);
     }
 }
 
@@ -225,7 +230,7 @@ pub(crate) fn count_one_of_several(
     }
 }
 
-#[inline(never)]
+#[inline(always)]
 fn count_for_undo<const N: usize>(
     shard: &mut Shard,
     plan: &impl Counting<N>,
@@ -234,12 +239,41 @@ fn count_for_undo<const N: usize>(
     undo: &mut Undo,
     verdicts: &mut Verdicts,
 ) -> bool {
-    if ask.subject.len() > WORDS_MAX {
+    match ask.op {
+        // What nearly every check asks takes no call.
+        Op::Consume => count_op(shard, plan, (ask, Op::Consume), (hash, now), undo, verdicts),
+        _ => count_another_op(shard, plan, ask, (hash, now), undo, verdicts),
+    }
+}
+
+#[inline(never)]
+fn count_another_op<const N: usize>(
+    shard: &mut Shard,
+    plan: &impl Counting<N>,
+    ask: &Ask<'_>,
+    (hash, now): (u64, f64),
+    undo: &mut Undo,
+    verdicts: &mut Verdicts,
+) -> bool {
+    count_op(shard, plan, (ask, ask.op), (hash, now), undo, verdicts)
+}
+
+#[inline(always)]
+fn count_op<const N: usize>(
+    shard: &mut Shard,
+    plan: &impl Counting<N>,
+    (ask, op): (&Ask<'_>, Op),
+    (hash, now): (u64, f64),
+    undo: &mut Undo,
+    verdicts: &mut Verdicts,
+) -> bool {
+    // Verdicts that have room inside need no code to grow, which would keep half of this in memory instead of registers.
+    if ask.subject.len() > WORDS_MAX || verdicts.spilled() || verdicts.len() >= verdicts.inline_size() {
         return false;
     }
-    let check = ask.check(now);
+    let check = Check { op, ..ask.check(now) };
     let Some(key) = live_key(shard, &KeyName::of(ask, hash), &check) else { return false };
-    undo.keep::<N>(shard, key);
+    *undo = Undo::of::<N>(shard, key);
     let Some(step) = plan.decide_quickly(shard, key, check, None) else { return false };
     verdicts.push(step.into());
     step.status == Status::Allowed

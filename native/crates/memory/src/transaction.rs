@@ -26,7 +26,7 @@ pub(crate) fn decide_few<C: Clock>(
     verdicts: &mut Verdicts,
 ) -> bool {
     let mut shards: [Option<(usize, Guard<'_, Shard>)>; FEW] = [const { None }; FEW];
-    let mut counted = [(0, Undo::NOTHING); FEW];
+    let mut counted = [(0, Undo::Nothing); FEW];
     let mut passed = 0;
     for (ask, (holder, undo)) in request.iter().zip(&mut counted) {
         let hash = engine.hash(ask);
